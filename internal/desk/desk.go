@@ -1,17 +1,25 @@
 // Package desk is the application: it runs commands against the pure domain, commits what follows from them, offers waiting chats to
 // agents, and keeps the timers. The APIs above it translate; the store below it remembers.
 //
-// A command goes one way: lock the chat on this node, take its state from memory or from the log, chat.Decide, one store.Batch with events,
+// A command goes one way: lock the chat on this node, take its state from memory or from its log, chat.Decide, one store.Batch with events,
 // notifications, agents, work and timers, store.Commit, and only then the bus says "look". What is not committed has not happened.
+//
+// The lock of a chat only saves work. What keeps two nodes, or two commands that touch one agent, from overwriting each other are the
+// expectations of the batch: the chat's log ends where we read it, the agent has the version we read. When one fails, the command is
+// decided anew on fresh state.
 package desk
 
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/bus"
@@ -20,7 +28,7 @@ import (
 	"github.com/halley-chat/halley/internal/store"
 )
 
-// Config is what a desk works with. All fields but Now are needed.
+// Config is what a desk works with. All fields are needed.
 type Config struct {
 	Store     store.Store
 	Bus       bus.Bus
@@ -54,7 +62,7 @@ type Settings struct {
 func DefaultSettings() Settings {
 	return Settings{
 		OfferTimeout: 30 * time.Second, DeclinePause: time.Minute, TypingTimeout: 30 * time.Second, DispositionKey: "DispositionCode",
-		FeedRetention: 24 * time.Hour, AnswerRetention: 24 * time.Hour, CachedChats: 20_000,
+		FeedRetention: 24 * time.Hour, AnswerRetention: 24 * time.Hour, CachedChats: 10_000,
 	}
 }
 
@@ -70,32 +78,117 @@ type Receipt struct {
 	LastIndex int64 `json:"lastIndex,omitzero"` // the chat's highest transcript index after it
 }
 
-// Caller is a customer's claim: the key is checked against the chat, the chat against the service.
-type Caller struct {
-	Service string
-	ChatID  string
-	Key     string // secureKey
+// Desk runs commands. Its methods may be called from many goroutines.
+type Desk struct {
+	Config
+	locks chatLocks
+	chats *lru.Cache[string, held] // immutable snapshots, by chat id
+	seen  sightings                // when each customer was last heard of
+	watch func(userID string, head int64)
+
+	wakeDispatcher chan struct{} // holds one wish at most
+	wakeTimers     chan struct{}
+	stats          counters
+
+	started time.Time
+	stop    context.CancelFunc
+	running sync.WaitGroup
 }
 
-// StartChat is a customer's wish to begin (customer-api 2.1), already validated.
-type StartChat struct {
-	Service  *directory.Service
-	Queue    string // id; "": the service's
-	Nickname string
-	UserData chat.UserData
-	Text     string
+type counters struct {
+	commands, refusals, conflicts, offers, timers atomic.Int64
 }
 
-// CustomerChat is what a customer may know of her chat at one moment.
-type CustomerChat struct {
-	ChatID       string
-	Key          string // secureKey
-	UserID       string // her participant id
-	Nickname     string
-	Ended        bool
-	NextPosition int64 // highest index used + 1; a repeated request gets that of the first answer
-	events       []chat.Event
-	at           time.Time
+// Stats are counters since the start.
+type Stats struct {
+	Commands  int64 // accepted
+	Refusals  int64 // refused by the domain
+	Conflicts int64 // decided anew, because the data had changed meanwhile
+	Offers    int64 // made by the dispatcher
+	Timers    int64 // fired
 }
 
-var _ = context.Background
+// New makes a desk. It starts nothing.
+func New(cfg Config) (*Desk, error) {
+	chats, err := lru.New[string, held](cfg.Settings.CachedChats)
+	if err != nil {
+		return nil, fmt.Errorf("desk: the number of cached chats must be positive, not %d", cfg.Settings.CachedChats)
+	}
+	return &Desk{
+		Config: cfg, chats: chats, watch: func(string, int64) {},
+		wakeDispatcher: make(chan struct{}, 1), wakeTimers: make(chan struct{}, 1),
+	}, nil
+}
+
+// Watch has f told, after each commit, of users whose feed has grown. It must be called before Start. f must not block.
+func (d *Desk) Watch(f func(userID string, head int64)) { d.watch = f }
+
+// Start finishes what a crash interrupted and returns when the dispatcher, the timers and the pruner run.
+func (d *Desk) Start(ctx context.Context) error {
+	if d.stop != nil {
+		return nil
+	}
+	d.started = time.Now()
+	if err := d.finishLogOuts(ctx); err != nil {
+		return fmt.Errorf("desk: finish interrupted log-outs: %w", err)
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d.stop = cancel
+	unsubscribe, err := d.listen()
+	if err != nil {
+		cancel()
+		return fmt.Errorf("desk: listen to the bus: %w", err)
+	}
+	d.running.Go(func() { d.dispatch(run); unsubscribe() })
+	d.running.Go(func() { d.keepTime(run) })
+	d.running.Go(func() { d.prune(run) })
+	return nil
+}
+
+// Stop returns when everything that Start started has ended. Calling it twice, or on a desk that was not started, is harmless.
+func (d *Desk) Stop() {
+	if d.stop == nil {
+		return
+	}
+	d.stop()
+	d.running.Wait()
+}
+
+// Stats returns the desk's counters.
+func (d *Desk) Stats() Stats {
+	return Stats{
+		Commands: d.stats.commands.Load(), Refusals: d.stats.refusals.Load(), Conflicts: d.stats.conflicts.Load(),
+		Offers: d.stats.offers.Load(), Timers: d.stats.timers.Load(),
+	}
+}
+
+// Counts says how much is going on.
+type Counts struct {
+	Waiting, Active, WrapUp, Finished int // chats
+	AgentsLoggedIn, AgentsReady       int
+}
+
+// Counts reads the numbers for the start page and the metrics.
+func (d *Desk) Counts(ctx context.Context) (Counts, error) {
+	chats, err := d.Store.Counts(ctx)
+	if err != nil {
+		return Counts{}, fmt.Errorf("count chats: %w", err)
+	}
+	c := Counts{Waiting: chats[chat.Waiting], Active: chats[chat.Active], WrapUp: chats[chat.WrapUp], Finished: chats[chat.Finished]}
+	agents, err := d.Agents(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	for _, a := range agents {
+		if a.LoggedIn() {
+			c.AgentsLoggedIn++
+		}
+		if a.Ready() {
+			c.AgentsReady++
+		}
+	}
+	return c, nil
+}
+
+// now is the time of an event or a row: whole microseconds, as the store keeps them, so that what was just decided and what is read back agree.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -1,0 +1,327 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/halley-chat/halley/internal/agent"
+	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/directory"
+	"github.com/halley-chat/halley/internal/store"
+)
+
+// Operate runs one operation of an agent on a chat (agent-api 4). Its error wraps a kind of chat.Err… or store.ErrKeyReused; nothing has changed then.
+func (d *Desk) Operate(ctx context.Context, userID, chatID string, a chat.Action, once *Once) (Receipt, error) {
+	user := d.Directory.User(userID)
+	if user == nil {
+		return Receipt{}, fmt.Errorf("user %s: %w", userID, chat.ErrNotFound)
+	}
+	o := order{
+		chatID: chatID, actor: chat.Actor{Kind: chat.ByAgent, UserID: userID}, once: once,
+		refers: refers(a),
+	}
+	var err error
+	if o.action, o.admit, err = d.complete(user, a); err != nil {
+		return Receipt{}, err
+	}
+	_, receipt, err := d.run(ctx, o)
+	return receipt, err
+}
+
+// refers says whether the operation returns a referenceId: all but pure messages, typing and focus (agent-api 1.6).
+func refers(a chat.Action) bool {
+	switch a.(type) {
+	case chat.SendMessage, chat.SendToAgents, chat.SendURL, chat.SendCustomNotice, chat.SendCustomNoticeToAgents,
+		chat.SendStartTypingNotification, chat.SendStopTypingNotification,
+		chat.SendStartTypingToAgentsNotification, chat.SendStopTypingToAgentsNotification, chat.SetInFocus:
+		return false
+	}
+	return true
+}
+
+// complete gives an action what the domain can't know: ids, deadlines, defaults, and whether a named colleague can be reached.
+func (d *Desk) complete(user *directory.User, a chat.Action) (chat.Action, func(agent.State) error, error) {
+	deadline := now().Add(d.Settings.OfferTimeout)
+	switch a := a.(type) {
+	case chat.Accept:
+		if a.Nickname == "" {
+			a.Nickname = user.Name
+		}
+		a.ParticipantID = newParticipantID()
+		return a, nil, nil
+	case chat.SetDisposition:
+		if a.Key == "" {
+			a.Key = d.Settings.DispositionKey
+		}
+		return a, nil, nil
+	case chat.Transfer:
+		a.Deadline = deadline
+		if a.Queue != "" && d.Directory.Queue(a.Queue) == nil {
+			return nil, nil, fmt.Errorf("queue %s: %w", a.Queue, chat.ErrNotFound)
+		}
+		if a.UserID == "" {
+			return a, nil, nil
+		}
+		admit, err := d.reach(a.UserID, true)
+		return a, admit, err
+	case chat.Consult:
+		a.Deadline = deadline
+		admit, err := d.reach(a.UserID, false)
+		return a, admit, err
+	case chat.Invite:
+		a.Deadline = deadline
+		admit, err := d.reach(a.UserID, true)
+		return a, admit, err
+	case chat.Complete:
+		if a.Queue != "" && d.Directory.Queue(a.Queue) == nil {
+			return nil, nil, fmt.Errorf("queue %s: %w", a.Queue, chat.ErrNotFound)
+		}
+	}
+	return a, nil, nil
+}
+
+// reach returns the condition under which a colleague may be invited: logged in to chat, not on do-not-disturb, and with room for one more
+// if the invitation counts (agent-api 4.0, 4.8, 6.3). It is asked when the commit depends on the answer.
+func (d *Desk) reach(userID string, counts bool) (func(agent.State) error, error) {
+	user := d.Directory.User(userID)
+	if user == nil {
+		return nil, fmt.Errorf("user %s: %w", userID, chat.ErrNotFound)
+	}
+	return func(s agent.State) error {
+		switch {
+		case s.UserID != userID:
+			return nil
+		case !s.Reachable():
+			return fmt.Errorf("%s is not available on chat: %w", user.Name, chat.ErrState)
+		case counts && s.Load() >= user.Capacity:
+			return fmt.Errorf("%s has no room for another chat: %w", user.Name, chat.ErrState)
+		}
+		return nil
+	}, nil
+}
+
+// View returns the chat as the agent sees it; chat.ErrNotFound if she holds no live projection of it (agent-api 4.15).
+func (d *Desk) View(ctx context.Context, userID, chatID string) (chat.Resource, error) {
+	h, err := d.viewed(ctx, userID, chatID)
+	if err != nil {
+		return chat.Resource{}, err
+	}
+	return h.state.View(userID), nil
+}
+
+// Views returns all chats of which the agent holds a live projection, the oldest first.
+func (d *Desk) Views(ctx context.Context, userID string) ([]chat.Resource, error) {
+	row, err := d.agentRow(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]chat.Resource, 0, len(row.State.Holds))
+	for _, hold := range row.State.Holds {
+		v, err := d.View(ctx, userID, hold.ChatID)
+		if errors.Is(err, chat.ErrNotFound) {
+			continue // let go of since the row was read
+		}
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	slices.SortFunc(views, func(a, b chat.Resource) int {
+		if c := a.ReceivedAt.Compare(b.ReceivedAt); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return views, nil
+}
+
+// Messages returns what the agent may see of the transcript, without typing: from startIndex on, at most count (0: all) (agent-api 4.15).
+func (d *Desk) Messages(ctx context.Context, userID, chatID string, startIndex int64, count int) ([]chat.Message, error) {
+	h, err := d.viewed(ctx, userID, chatID)
+	if err != nil {
+		return nil, err
+	}
+	if h.state.Seats[userID].State == chat.Invited {
+		return nil, fmt.Errorf("read messages: Accept the chat first: %w", chat.ErrState)
+	}
+	log, err := d.log(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	messages := chat.Transcript(log, userID, h.state)
+	first, _ := slices.BinarySearchFunc(messages, startIndex, func(m chat.Message, index int64) int { return int(m.Index - index) })
+	messages = messages[first:]
+	if count > 0 && count < len(messages) {
+		messages = messages[:count]
+	}
+	return messages, nil
+}
+
+func (d *Desk) viewed(ctx context.Context, userID, chatID string) (held, error) {
+	h, err := d.chat(ctx, chatID)
+	if err != nil {
+		return held{}, err
+	}
+	if !h.state.Seats[userID].Live() {
+		// The same answer as for a chat that does not exist: ids of others' chats give nothing away.
+		return held{}, fmt.Errorf("chat: %w", chat.ErrNotFound)
+	}
+	return h, nil
+}
+
+// Agent returns an agent's standing; one who never logged in is logged out.
+func (d *Desk) Agent(ctx context.Context, userID string) (agent.State, error) {
+	row, err := d.agentRow(ctx, userID)
+	return row.State, err
+}
+
+// Agents returns the standing of everybody who ever logged in, by user id.
+func (d *Desk) Agents(ctx context.Context) (map[string]agent.State, error) {
+	rows, err := d.Store.Agents(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read agents: %w", err)
+	}
+	states := make(map[string]agent.State, len(rows))
+	for _, r := range rows {
+		states[r.State.UserID] = r.State
+	}
+	return states, nil
+}
+
+func (d *Desk) agentRow(ctx context.Context, userID string) (store.AgentRow, error) {
+	rows, err := d.Store.Agents(ctx, userID)
+	if err != nil {
+		return store.AgentRow{}, fmt.Errorf("read agent %s: %w", userID, err)
+	}
+	if len(rows) == 0 {
+		return store.AgentRow{State: agent.State{UserID: userID}}, nil
+	}
+	return rows[0], nil
+}
+
+// LogIn starts the agent's contact-centre session on the media, or adds those it does not have (agent-api 6.2).
+func (d *Desk) LogIn(ctx context.Context, userID string, media []string, once *Once) (Receipt, error) {
+	return d.changeAgent(ctx, userID, once, func(s agent.State) (agent.State, []agent.Channel, error) {
+		s.Leaving = false
+		s, changed := s.LogIn(media, agent.NotReady, now())
+		return s, changed, nil
+	})
+}
+
+// SetState makes the agent ready or not, or sets do-not-disturb, on one medium, or with medium "" on all of her session (agent-api 6.1, 6.3).
+func (d *Desk) SetState(ctx context.Context, userID, medium, operation string, once *Once) (Receipt, error) {
+	return d.changeAgent(ctx, userID, once, func(s agent.State) (agent.State, []agent.Channel, error) {
+		media := []string{medium}
+		if medium == "" {
+			if media = s.Media(); len(media) == 0 {
+				return s, nil, fmt.Errorf("%s: start a contact-centre session first: %w", operation, agent.ErrNotLoggedIn)
+			}
+		}
+		var changed []agent.Channel
+		for _, m := range media {
+			next, some, err := s.Operate(m, operation, d.Directory.AgentStates, now())
+			if err != nil {
+				return s, nil, err
+			}
+			s, changed = next, append(changed, some...)
+		}
+		return s, changed, nil
+	})
+}
+
+// LogOut ends the agent's contact-centre session: her chats are taken back first, with the effects of agent-api 2.6, then her channels are
+// LoggedOut. An agent who is not logged in is left as she is.
+func (d *Desk) LogOut(ctx context.Context, userID string, once *Once) (Receipt, error) {
+	leaving := func(s agent.State) (agent.State, []agent.Channel, error) {
+		s.Leaving = s.LoggedIn() || len(s.Holds) > 0
+		return s, nil, nil
+	}
+	if once != nil {
+		if r, ok, err := d.answered(ctx, once); ok || err != nil {
+			return r, err
+		}
+	}
+	// Once marked as leaving she is offered nothing more, so what she holds now is all that is left to take back.
+	if _, err := d.changeAgent(ctx, userID, nil, leaving); err != nil {
+		return Receipt{}, err
+	}
+	row, err := d.agentRow(ctx, userID)
+	if err != nil {
+		return Receipt{}, err
+	}
+	for _, hold := range row.State.Holds {
+		_, _, err := d.run(ctx, order{chatID: hold.ChatID, actor: chat.Actor{Kind: chat.BySystem}, action: chat.DropAgent{UserID: userID}})
+		if err != nil && !refused(err) {
+			return Receipt{}, fmt.Errorf("take chat %s back from %s: %w", hold.ChatID, userID, err)
+		}
+	}
+	return d.changeAgent(ctx, userID, once, func(s agent.State) (agent.State, []agent.Channel, error) {
+		s, changed := s.LogOut(now())
+		s.Leaving = false
+		return s, changed, nil
+	})
+}
+
+// finishLogOuts completes log-outs that a crash interrupted.
+func (d *Desk) finishLogOuts(ctx context.Context) error {
+	agents, err := d.Agents(ctx)
+	if err != nil {
+		return err
+	}
+	for id, s := range agents {
+		if s.Leaving {
+			if _, err := d.LogOut(ctx, id, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// changeAgent commits a change of one agent's standing and tells her which channels changed.
+func (d *Desk) changeAgent(ctx context.Context, userID string, once *Once, change func(agent.State) (agent.State, []agent.Channel, error)) (Receipt, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if once != nil {
+		if r, ok, err := d.answered(ctx, once); ok || err != nil {
+			return r, err
+		}
+	}
+	for attempt := 1; ; attempt++ {
+		row, err := d.agentRow(ctx, userID)
+		if err != nil {
+			return Receipt{}, err
+		}
+		var changed []agent.Channel
+		if row.State, changed, err = change(row.State); err != nil {
+			return Receipt{}, err
+		}
+		at := now()
+		b := store.Batch{Agents: []store.AgentRow{row}}
+		if len(changed) > 0 {
+			topic, data, err := d.Encoder.Channels(changed)
+			if err != nil {
+				return Receipt{}, fmt.Errorf("encode the channels of %s: %w", userID, err)
+			}
+			b.Notifications = []store.Notification{{Subscriber: subscriber(userID), Topic: topic, Data: data, At: at}}
+		}
+		if once != nil {
+			if b.Once, err = once.answer(Receipt{}, at); err != nil {
+				return Receipt{}, err
+			}
+		}
+		result, err := d.Store.Commit(ctx, b)
+		if errors.Is(err, store.ErrConflict) && attempt < maxAttempts {
+			d.stats.conflicts.Add(1)
+			continue
+		}
+		if err != nil {
+			return Receipt{}, fmt.Errorf("change the state of agent %s: %w", userID, err)
+		}
+		d.announce(b, result)
+		return Receipt{}, nil
+	}
+}

@@ -1,0 +1,72 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/halley-chat/halley/internal/store"
+)
+
+// The subjects of the bus. A lost message costs a moment, never data: who reads the store finds what it was about.
+const (
+	subjectFeed     = "feed."         // + subscriber; the feed's head in decimal
+	subjectDispatch = "dispatch.wake" // something may be offered now
+)
+
+const agentSubscriber = "agent:"
+
+// subscriber names a user's feed.
+func subscriber(userID string) string { return agentSubscriber + userID }
+
+// Head returns the number of the last notification in the user's feed.
+func (d *Desk) Head(ctx context.Context, userID string) (int64, error) {
+	heads, err := d.Store.Heads(ctx, []string{subscriber(userID)})
+	if err != nil {
+		return 0, fmt.Errorf("read the head of a feed: %w", err)
+	}
+	return heads[subscriber(userID)], nil
+}
+
+// Feed returns the user's notifications numbered above after, in order, at most limit.
+func (d *Desk) Feed(ctx context.Context, userID string, after int64, limit int) ([]store.Notification, error) {
+	rows, err := d.Store.Feed(ctx, subscriber(userID), after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read a feed: %w", err)
+	}
+	return rows, nil
+}
+
+// growFeeds tells every node how far the feeds have grown.
+func (d *Desk) growFeeds(written []store.Notification) {
+	heads := map[string]int64{}
+	for _, n := range written {
+		heads[n.Subscriber] = max(heads[n.Subscriber], n.N)
+	}
+	for s, head := range heads {
+		d.Bus.Publish(subjectFeed+s, strconv.AppendInt(nil, head, 10))
+	}
+}
+
+// listen hears what this and other nodes have committed.
+func (d *Desk) listen() (stop func(), err error) {
+	stopFeed, err := d.Bus.Subscribe(subjectFeed+"*", func(subject string, data []byte) {
+		user, ok := strings.CutPrefix(subject, subjectFeed+agentSubscriber)
+		head, err := strconv.ParseInt(string(data), 10, 64)
+		if !ok || err != nil {
+			d.Logger.Warn("not a feed hint", "subject", subject)
+			return
+		}
+		d.watch(user, head)
+	})
+	if err != nil {
+		return nil, err
+	}
+	stopDispatch, err := d.Bus.Subscribe(subjectDispatch, func(string, []byte) { nudge(d.wakeDispatcher) })
+	if err != nil {
+		stopFeed()
+		return nil, err
+	}
+	return func() { stopFeed(); stopDispatch() }, nil
+}

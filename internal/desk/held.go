@@ -1,0 +1,122 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/store"
+)
+
+// held is a chat in memory, as of its last commit. It never changes: a command makes a new one.
+type held struct {
+	row    store.ChatRow
+	state  chat.State
+	events []chat.Event // the end of the log, up to row.Seq; the whole log if it is no longer than keptEvents
+}
+
+// keptEvents bounds the memory of a chat. Who asks for more reads the log.
+const keptEvents = 128
+
+// with returns the chat after further events.
+func (h held) with(row store.ChatRow, state chat.State, events []chat.Event) held {
+	tail := h.events
+	if over := len(tail) + len(events) - keptEvents; over > 0 {
+		tail = tail[min(over, len(tail)):]
+	}
+	// A full slice expression: appending never writes into an array that readers of the old snapshot share.
+	return held{row: row, state: state, events: append(tail[:len(tail):len(tail)], events...)}
+}
+
+// log returns all events of the chat up to this snapshot.
+func (d *Desk) log(ctx context.Context, h held) ([]chat.Event, error) {
+	if len(h.events) > 0 && h.events[0].Seq == 1 {
+		return h.events, nil
+	}
+	var missing int64 = h.row.Seq
+	if len(h.events) > 0 {
+		missing = h.events[0].Seq - 1
+	}
+	older, err := d.Store.Events(ctx, h.row.ID, 0, int(missing))
+	if err != nil {
+		return nil, fmt.Errorf("read the log of chat %s: %w", h.row.ID, err)
+	}
+	return append(older, h.events...), nil
+}
+
+// chat returns a chat as of its last commit that this node knows of. chat.ErrNotFound: there is none of this id.
+func (d *Desk) chat(ctx context.Context, id string) (held, error) {
+	if h, ok := d.chats.Get(id); ok {
+		return h, nil
+	}
+	defer d.locks.lock(id)()
+	return d.load(ctx, id)
+}
+
+// load is chat for who holds the chat's lock.
+func (d *Desk) load(ctx context.Context, id string) (held, error) {
+	if h, ok := d.chats.Get(id); ok {
+		return h, nil
+	}
+	row, err := d.Store.Chat(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return held{}, fmt.Errorf("chat: %w", chat.ErrNotFound)
+	}
+	if err != nil {
+		return held{}, fmt.Errorf("read chat %s: %w", id, err)
+	}
+	events, err := d.Store.Events(ctx, id, 0, 0)
+	if err != nil {
+		return held{}, fmt.Errorf("read the log of chat %s: %w", id, err)
+	}
+	// The row and the log are read one after the other. A commit in between (another node's) is found out by the batch's expectation.
+	h := held{row: row}.with(row, chat.Replay(id, events), events)
+	d.chats.Add(id, h)
+	return h, nil
+}
+
+// chatLocks serialises the commands of one chat on this node. Chats share locks by the hash of their id: a bound on memory for a little waiting.
+// Order: at most one chat lock is held at a time, and nothing but the store is called under it.
+type chatLocks struct {
+	seed maphash.Seed
+	once sync.Once
+	mu   [1024]sync.Mutex
+}
+
+func (l *chatLocks) lock(id string) (unlock func()) {
+	l.once.Do(func() { l.seed = maphash.MakeSeed() })
+	m := &l.mu[maphash.String(l.seed, id)%uint64(len(l.mu))]
+	m.Lock()
+	return m.Unlock
+}
+
+// sightings remembers when each customer was last heard of. It lives in memory: after a restart everybody was last seen at the start.
+type sightings struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+func (s *sightings) note(chatID string, t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at == nil {
+		s.at = map[string]time.Time{}
+	}
+	s.at[chatID] = t
+}
+
+func (s *sightings) last(chatID string) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at[chatID]
+}
+
+func (s *sightings) forget(chatID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.at, chatID)
+}

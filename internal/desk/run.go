@@ -1,0 +1,224 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/halley-chat/halley/internal/agent"
+	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/store"
+)
+
+const (
+	// maxAttempts bounds how often a command is decided anew. A conflict means that another command got through, so this many in a row
+	// need as many rivals for one chat or agent at the same moment.
+	maxAttempts = 20
+	// commitTimeout bounds a command once it has begun. Its caller's going away does not end it: half the point of a commit is to know how it ended.
+	commitTimeout = 30 * time.Second
+)
+
+// order is one command with what it needs around it.
+type order struct {
+	chatID string
+	new    *store.ChatRow // the first command of a chat brings its row
+	actor  chat.Actor
+	action chat.Action
+	refers bool // the operation has a referenceId (agent-api 1.6)
+	once   *Once
+	expect []store.Expect
+	admit  func(agent.State) error // asked of the agent of an offer, on the state that the commit depends on
+	timers []store.TimerChange
+}
+
+// run decides and commits one command, and tells the bus. It returns the chat after it, and how the caller may refer to it.
+func (d *Desk) run(ctx context.Context, o order) (held, Receipt, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if o.once != nil {
+		if receipt, ok, err := d.answered(ctx, o.once); ok || err != nil {
+			h, _ := d.chats.Get(o.chatID)
+			return h, receipt, err
+		}
+	}
+	defer d.locks.lock(o.chatID)()
+	for attempt := 1; ; attempt++ {
+		h, receipt, err := d.try(ctx, o)
+		switch {
+		case err == nil:
+			d.stats.commands.Add(1)
+			return h, receipt, nil
+		case !errors.Is(err, store.ErrConflict):
+			if refused(err) {
+				d.stats.refusals.Add(1)
+			} else {
+				// The outcome may be unknown: the next command reads what really is there.
+				d.chats.Remove(o.chatID)
+			}
+			return held{}, Receipt{}, err
+		case attempt == maxAttempts || ctx.Err() != nil:
+			return held{}, Receipt{}, fmt.Errorf("%s on chat %s, %d times: %w", o.action.Operation(), o.chatID, attempt, err)
+		}
+		d.stats.conflicts.Add(1)
+		d.chats.Remove(o.chatID)
+	}
+}
+
+// refused says whether err is the domain's no, which leaves everything as it was.
+func refused(err error) bool {
+	for _, kind := range []error{chat.ErrMissing, chat.ErrState, chat.ErrNotAllowed, chat.ErrNotFound, chat.ErrInvalid, chat.ErrEnded, store.ErrKeyReused} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Desk) try(ctx context.Context, o order) (held, Receipt, error) {
+	var h held
+	if o.new != nil {
+		h = held{row: *o.new, state: chat.State{ID: o.chatID}}
+	} else {
+		var err error
+		if h, err = d.load(ctx, o.chatID); err != nil {
+			return held{}, Receipt{}, err
+		}
+	}
+	cmd := chat.Command{Actor: o.actor, Action: o.action}
+	agents := roster{desk: d, rows: map[string]*store.AgentRow{}}
+	if o.refers {
+		row, err := agents.row(ctx, o.actor.UserID)
+		if err != nil {
+			return held{}, Receipt{}, err
+		}
+		row.State, cmd.RefID = row.State.NextRef()
+		agents.touched(o.actor.UserID)
+	}
+	at := now()
+	events, err := chat.Decide(h.state, cmd, at)
+	if err != nil {
+		return held{}, Receipt{}, err
+	}
+	if len(events) == 0 && o.once == nil && len(o.timers) == 0 {
+		return h, Receipt{RefID: cmd.RefID, LastIndex: h.state.LastIndex}, nil
+	}
+	after := h.state
+	for _, e := range events {
+		after = after.Apply(e)
+	}
+	batch, err := d.batch(ctx, h, events, after, o, &agents, at)
+	if err != nil {
+		return held{}, Receipt{}, err
+	}
+	receipt := Receipt{RefID: cmd.RefID, LastIndex: after.LastIndex}
+	if o.once != nil {
+		if batch.Once, err = o.once.answer(receipt, at); err != nil {
+			return held{}, Receipt{}, err
+		}
+	}
+	result, err := d.Store.Commit(ctx, batch)
+	if err != nil {
+		return held{}, Receipt{}, err
+	}
+	if result.Answered != nil {
+		receipt, err = decodeReceipt(result.Answered)
+		return h, receipt, err
+	}
+	next := h
+	if len(events) > 0 {
+		next = h.with(batch.Chats[0], after, events)
+		d.chats.Add(o.chatID, next)
+		if _, in := after.Customer(); !in {
+			d.seen.forget(o.chatID)
+		}
+	}
+	d.announce(batch, result)
+	return next, receipt, nil
+}
+
+// announce says "look" to whoever serves the concerned: after the commit, and best effort.
+func (d *Desk) announce(b store.Batch, r store.Result) {
+	d.growFeeds(r.Notifications)
+	if len(b.Work) > 0 || len(b.Agents) > 0 {
+		d.Bus.Publish(subjectDispatch, nil)
+	}
+	if len(b.Timers) > 0 {
+		nudge(d.wakeTimers)
+	}
+}
+
+// nudge leaves a wish in a channel that holds one: a second wish adds nothing to the first.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// answered looks up whether a request was answered before.
+func (d *Desk) answered(ctx context.Context, o *Once) (Receipt, bool, error) {
+	raw, err := d.Store.Answer(ctx, o.Key, o.Sum)
+	if errors.Is(err, store.ErrNotFound) {
+		return Receipt{}, false, nil
+	}
+	if err != nil {
+		return Receipt{}, false, fmt.Errorf("look up an earlier answer: %w", err)
+	}
+	r, err := decodeReceipt(raw)
+	return r, true, err
+}
+
+func (o *Once) answer(r Receipt, at time.Time) (*store.Once, error) {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode a receipt: %w", err)
+	}
+	return &store.Once{Key: o.Key, Sum: o.Sum, Answer: raw, At: at}, nil
+}
+
+func decodeReceipt(raw []byte) (r Receipt, err error) {
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return r, fmt.Errorf("decode an earlier answer: %w", err)
+	}
+	return r, nil
+}
+
+// roster collects the agents that a command concerns, each read once, and which of them it changed.
+type roster struct {
+	desk    *Desk
+	rows    map[string]*store.AgentRow
+	changed []string
+}
+
+// row returns the agent's row, to be changed in place; follow a change with touched.
+func (r *roster) row(ctx context.Context, userID string) (*store.AgentRow, error) {
+	if row := r.rows[userID]; row != nil {
+		return row, nil
+	}
+	row, err := r.desk.agentRow(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	r.rows[userID] = &row
+	return &row, nil
+}
+
+func (r *roster) touched(userID string) {
+	for _, id := range r.changed {
+		if id == userID {
+			return
+		}
+	}
+	r.changed = append(r.changed, userID)
+}
+
+func (r *roster) writes() []store.AgentRow {
+	rows := make([]store.AgentRow, 0, len(r.changed))
+	for _, id := range r.changed {
+		rows = append(rows, *r.rows[id])
+	}
+	return rows
+}
