@@ -1,0 +1,232 @@
+package bayeuxclient
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Channels of the protocol.
+const (
+	metaHandshake   = "/meta/handshake"
+	metaConnect     = "/meta/connect"
+	metaSubscribe   = "/meta/subscribe"
+	metaUnsubscribe = "/meta/unsubscribe"
+	metaDisconnect  = "/meta/disconnect"
+)
+
+// session is what one handshake made: who waits for which reply, and how far messages are acknowledged.
+type session struct {
+	client *Client
+	id     string       // the clientId
+	proven bool         // a connect succeeded; of the keeper's goroutine
+	acking bool         // the server agreed to acknowledge [AK-1]
+	ack    atomic.Int64 // the last batch received [AK-3]
+	lost   chan struct{}
+
+	mu      sync.Mutex
+	waiting map[string]*waiter
+}
+
+// waiter waits for the reply to one message.
+type waiter struct {
+	channel  string
+	call     bool          // waits for the message that answers a remote call; its reply only says that it may come [PUB-11]
+	accepted atomic.Bool   // that reply has come
+	got      chan incoming // capacity 1
+}
+
+func newSession(c *Client) *session {
+	return &session{client: c, lost: make(chan struct{}), waiting: map[string]*waiter{}}
+}
+
+// exchange sends msgs as one array and returns the reply to each, in their order. Each must come within patience, but for the
+// answer to a call, which is bounded by ctx alone.
+func (s *session) exchange(ctx context.Context, t transport, patience time.Duration, call bool, msgs ...outgoing) ([]incoming, error) {
+	waiters := make([]*waiter, len(msgs))
+	for i := range msgs {
+		m := &msgs[i]
+		m.ID = strconv.FormatInt(s.client.lastID.Add(1), 10)
+		m.ClientID = s.id
+		w := &waiter{channel: m.Channel, call: call, got: make(chan incoming, 1)}
+		waiters[i] = w
+		s.await(m.ID, w)
+		defer s.forget(m.ID)
+	}
+	soon, cancel := context.WithTimeoutCause(ctx, patience, errSilent)
+	defer cancel()
+	if err := t.send(soon, msgs); err != nil {
+		return nil, err
+	}
+	if !call {
+		ctx = soon
+	}
+	replies := make([]incoming, len(msgs))
+	for i, w := range waiters {
+		reply, err := s.wait(ctx, t, w)
+		if err != nil {
+			return nil, err
+		}
+		replies[i] = reply
+	}
+	return replies, nil
+}
+
+// wait returns what w waits for, or why it will not come.
+func (s *session) wait(ctx context.Context, t transport, w *waiter) (incoming, error) {
+	broken := t.ended()
+	for {
+		select {
+		case m := <-w.got:
+			return m, nil
+		case <-broken:
+			select {
+			case m := <-w.got: // in the last frame
+				return m, nil
+			default:
+			}
+			if !w.accepted.Load() {
+				return incoming{}, t.err()
+			}
+			broken = nil // the answer to the call will be in the session's queue [DEL-9]
+		case <-s.lost:
+			return incoming{}, ErrSessionLost
+		case <-ctx.Done():
+			return incoming{}, context.Cause(ctx)
+		}
+	}
+}
+
+func (s *session) await(id string, w *waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting[id] = w
+}
+
+func (s *session) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, id)
+}
+
+// receive takes one array of the server, for all transports of the session. Messages are queued before any reply is made known, so
+// that whoever learns that a batch is complete (its number: AK-2) finds all of it in the inbox.
+func (s *session) receive(stop <-chan struct{}, msgs []incoming) error {
+	var events []event
+	replies := msgs[:0]
+	for _, m := range msgs {
+		// Data is what tells a message from a reply [MSG-9]; the answer to a call has both data and an id.
+		if m.Data != nil && !s.isAnswer(m) {
+			events = append(events, event{message: m.message(), size: m.size()})
+		} else {
+			replies = append(replies, m)
+		}
+	}
+	var err error
+	if len(events) > 0 {
+		err = s.client.inbox.put(stop, events)
+	}
+	for _, m := range replies {
+		s.reply(m)
+	}
+	return err
+}
+
+// isAnswer reports whether m answers a remote call. Other servers' broadcast messages may have an id too: the publisher's.
+func (s *session) isAnswer(m incoming) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.waiting[m.id()]
+	return w != nil && w.call && w.channel == m.Channel
+}
+
+// reply hands m to whoever waits for it. What nobody waits for is too late and dropped.
+func (s *session) reply(m incoming) {
+	switch m.Channel {
+	case metaConnect:
+		if n, ok := m.ackNumber(); ok && s.acking {
+			s.ack.Store(n)
+		}
+	case metaDisconnect:
+		if m.RawID == nil && m.successful() {
+			s.client.finish(ErrDisconnected) // [DC-5]
+			return
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.waiting[m.id()]
+	switch {
+	case w == nil || w.channel != m.Channel:
+	case w.call && m.Data == nil && m.successful():
+		w.accepted.Store(true)
+	default:
+		select {
+		case w.got <- m:
+		default: // answered twice
+		}
+	}
+}
+
+// message returns m as a subscriber sees it.
+func (m incoming) message() Message {
+	return Message{Channel: m.Channel, ID: m.id(), Data: m.Data, Ext: m.Ext}
+}
+
+// handshake makes the session over t, and returns the server's advice and the transports it offers [6.1].
+func (s *session) handshake(ctx context.Context, t transport, offered []string) (Advice, []string, error) {
+	opt := s.client.opt
+	ext := make(map[string]jsontext.Value, len(opt.Ext)+1)
+	for name, value := range opt.Ext {
+		ext[name] = value
+	}
+	if opt.Ack {
+		ext["ack"] = jsontext.Value("true")
+	}
+	replies, err := s.exchange(ctx, t, opt.MaxNetworkDelay, false, outgoing{
+		Channel:                  metaHandshake,
+		Version:                  "1.0",
+		MinimumVersion:           "1.0",
+		SupportedConnectionTypes: offered,
+		Ext:                      ext,
+	})
+	if err != nil {
+		return Advice{}, nil, err
+	}
+	reply := replies[0]
+	advice := reply.advice(Advice{Reconnect: reconnectRetry, Timeout: defaultHold})
+	if !reply.successful() || reply.ClientID == "" {
+		if reply.RawAdvice == nil {
+			advice.Reconnect = reconnectNone
+		}
+		return Advice{}, nil, &RefusedError{Text: reply.Error, Advice: advice, Ext: reply.Ext}
+	}
+	s.id = reply.ClientID
+	n, ok := reply.ackNumber()
+	s.acking = ok && opt.Ack
+	s.ack.Store(n)
+	return advice, reply.SupportedConnectionTypes, nil
+}
+
+// defaultHold is how long a server that gives no advice is taken to hold a connect.
+const defaultHold = 30 * time.Second
+
+// connect makes one connect over t. urgent asks for an answer at once [CN-3].
+func (s *session) connect(ctx context.Context, t transport, hold time.Duration, urgent bool) (incoming, error) {
+	msg := outgoing{Channel: metaConnect, ConnectionType: t.name()}
+	if urgent {
+		msg.Advice, hold = &askedAdvice{Timeout: 0}, 0
+	}
+	if s.acking {
+		msg.Ext = map[string]jsontext.Value{"ack": jsontext.Value(strconv.FormatInt(s.ack.Load(), 10))}
+	}
+	replies, err := s.exchange(ctx, t, hold+s.client.opt.MaxNetworkDelay, false, msg)
+	if err != nil {
+		return incoming{}, err
+	}
+	return replies[0], nil
+}
