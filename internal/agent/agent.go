@@ -24,6 +24,8 @@ type State struct {
 	IdleSince time.Time `json:"idleSince,omitzero"`
 	// Declined holds the chats which she rejected or let ring, and until when they are not offered to her again.
 	Declined map[string]time.Time `json:"declined,omitempty"`
+	// Leaving is set while her chats are taken back before she is logged out: nothing more comes to her.
+	Leaving bool `json:"leaving,omitzero"`
 }
 
 // Hold is a chat of which an agent has a live projection.
@@ -38,13 +40,13 @@ func (s State) LoggedIn() bool { return slices.ContainsFunc(s.Channels, Channel.
 // Reachable tells whether another agent may hand her a chat: logged in to chat, ready or not, without DND (agent-api 6.3).
 func (s State) Reachable() bool {
 	c, ok := s.Channel(Chat)
-	return ok && c.LoggedIn() && !c.DND
+	return ok && c.LoggedIn() && !c.DND && !s.Leaving
 }
 
 // Ready tells whether routing may offer her chats: her chat channel is Ready, without DND (agent-api 6.3).
 func (s State) Ready() bool {
 	c, ok := s.Channel(Chat)
-	return ok && c.UserState.State == ReadyState && !c.DND
+	return ok && c.UserState.State == ReadyState && !c.DND && !s.Leaving
 }
 
 // Load returns how many of her chats count against her capacity (agent-api 4.0).

@@ -214,21 +214,7 @@ func (d *Desk) LogIn(ctx context.Context, userID string, media []string, once *O
 // SetState makes the agent ready or not, or sets do-not-disturb, on one medium, or with medium "" on all of her session (agent-api 6.1, 6.3).
 func (d *Desk) SetState(ctx context.Context, userID, medium, operation string, once *Once) (Receipt, error) {
 	return d.changeAgent(ctx, userID, once, func(s agent.State) (agent.State, []agent.Channel, error) {
-		media := []string{medium}
-		if medium == "" {
-			if media = s.Media(); len(media) == 0 {
-				return s, nil, fmt.Errorf("%s: start a contact-centre session first: %w", operation, agent.ErrNotLoggedIn)
-			}
-		}
-		var changed []agent.Channel
-		for _, m := range media {
-			next, some, err := s.Operate(m, operation, d.Directory.AgentStates, now())
-			if err != nil {
-				return s, nil, err
-			}
-			s, changed = next, append(changed, some...)
-		}
-		return s, changed, nil
+		return s.Operate(medium, operation, d.Directory.AgentStates, now())
 	})
 }
 
