@@ -1,0 +1,90 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/halley-chat/halley/internal/store"
+)
+
+const (
+	fileName = "halley.db"
+	lockName = "halley.lock"
+)
+
+// folder is a data folder that this process has for itself.
+type folder struct {
+	path string
+	lock *os.File
+}
+
+// claimFolder makes the folder, readable by its owner alone, and locks it. The lock is the kernel's: it ends with the process, however that ends.
+// It does not reach across machines on a network file system, and neither does SQLite's own.
+func claimFolder(path string) (*folder, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	// A new folder and the files in it must survive a power loss as well as what is written into them.
+	for _, d := range []string{filepath.Dir(path), path} {
+		if err := syncFolder(d); err != nil {
+			return nil, err
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock of the data folder: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		holder := readHolder(f)
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w: %s%s; stop that process or choose another folder", store.ErrLocked, path, holder)
+		}
+		return nil, fmt.Errorf("lock the data folder %s: %w", path, err)
+	}
+	if err := writeHolder(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("note the process that uses the data folder: %w", err)
+	}
+	return &folder{path: path, lock: f}, nil
+}
+
+func (f *folder) database() string { return filepath.Join(f.path, fileName) }
+
+// release lets the next process have the folder. The lock file stays: removing it would let two processes lock two files of one name.
+func (f *folder) release() error { return f.lock.Close() }
+
+// writeHolder notes the process id for the error message of who is refused. Nothing depends on it.
+func writeHolder(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt(fmt.Appendln(nil, os.Getpid()), 0)
+	return err
+}
+
+func readHolder(f *os.File) string {
+	b, err := io.ReadAll(io.LimitReader(f, 32))
+	if id := strings.TrimSpace(string(b)); err == nil && id != "" {
+		return " (process " + id + ")"
+	}
+	return ""
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open the folder: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("make the folder %s safe on disk: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/store"
+)
+
+// Answer implements [store.Store].
+func (s *Store) Answer(ctx context.Context, key string, sum [sha256.Size]byte) (jsontext.Value, error) {
+	answer, err := answerOf(ctx, s.reads.answer, key, sum)
+	if err != nil {
+		return nil, s.failed("look up an answer", err)
+	}
+	return answer, nil
+}
+
+// Events implements [store.Store].
+func (s *Store) Events(ctx context.Context, chatID string, after int64, limit int) ([]chat.Event, error) {
+	events, err := collect(ctx, s.reads.events, func(scan func(...any) error) (chat.Event, error) {
+		e := chat.Event{ChatID: chatID}
+		var at int64
+		var kind chat.Kind
+		var body []byte
+		if err := scan(&e.Seq, &e.Index, &at, &e.Actor.Kind, &e.Actor.UserID, &kind, &body); err != nil {
+			return e, err
+		}
+		e.At = instant(at)
+		var err error
+		if e.Body, err = chat.DecodeBody(kind, body); err != nil {
+			return e, fmt.Errorf("decode event %d of kind %s: %w", e.Seq, kind, err)
+		}
+		return e, nil
+	}, chatID, after, atMost(limit))
+	if err != nil {
+		return nil, s.failed("read the log of chat "+chatID, err)
+	}
+	return events, nil
+}
+
+// Chat implements [store.Store].
+func (s *Store) Chat(ctx context.Context, chatID string) (store.ChatRow, error) {
+	row := store.ChatRow{ID: chatID}
+	var hash []byte
+	var started int64
+	var ended sql.Null[int64]
+	err := s.reads.chat.QueryRowContext(ctx, chatID).Scan(&row.Service, &row.Seq, &row.Phase, &hash, &started, &ended)
+	if err != nil {
+		return store.ChatRow{}, s.failed("read the row of chat "+chatID, notFound(err))
+	}
+	copy(row.KeyHash[:], hash)
+	row.Started = instant(started)
+	if ended.Valid {
+		row.Ended = instant(ended.V)
+	}
+	return row, nil
+}
+
+// Counts implements [store.Store].
+func (s *Store) Counts(ctx context.Context) (map[chat.Phase]int, error) {
+	type count struct {
+		phase chat.Phase
+		n     int
+	}
+	rows, err := collect(ctx, s.reads.counts, func(scan func(...any) error) (c count, err error) {
+		return c, scan(&c.phase, &c.n)
+	})
+	if err != nil {
+		return nil, s.failed("count chats", err)
+	}
+	counts := make(map[chat.Phase]int, len(rows))
+	for _, c := range rows {
+		counts[c.phase] = c.n
+	}
+	return counts, nil
+}
+
+// Feed implements [store.Store].
+func (s *Store) Feed(ctx context.Context, subscriber string, after int64, limit int) ([]store.Notification, error) {
+	rows, err := collect(ctx, s.reads.feed, func(scan func(...any) error) (store.Notification, error) {
+		n := store.Notification{Subscriber: subscriber}
+		var at int64
+		var data []byte
+		if err := scan(&n.N, &at, &n.Topic, &data); err != nil {
+			return n, err
+		}
+		n.N, n.At, n.Data = feedNumber(s.epoch, n.N), instant(at), payload(data)
+		return n, nil
+	}, subscriber, after-feedNumber(s.epoch, 0), atMost(limit))
+	if err != nil {
+		return nil, s.failed("read the feed of "+subscriber, err)
+	}
+	return rows, nil
+}
+
+// Heads implements [store.Store].
+func (s *Store) Heads(ctx context.Context, subscribers []string) (map[string]int64, error) {
+	heads := make(map[string]int64, len(subscribers))
+	for _, name := range subscribers {
+		heads[name] = feedNumber(s.epoch, 0)
+	}
+	list, err := json.Marshal(subscribers)
+	if err != nil {
+		return nil, fmt.Errorf("name the feeds: %w", err)
+	}
+	_, err = collect(ctx, s.reads.heads, func(scan func(...any) error) (struct{}, error) {
+		var name string
+		var n int64
+		err := scan(&name, &n)
+		heads[name] = feedNumber(s.epoch, n)
+		return struct{}{}, err
+	}, string(list))
+	if err != nil {
+		return nil, s.failed("read the heads of feeds", err)
+	}
+	return heads, nil
+}
+
+// Agents implements [store.Store].
+func (s *Store) Agents(ctx context.Context, userIDs ...string) ([]store.AgentRow, error) {
+	stmt, args := s.reads.allAgents, []any(nil)
+	if len(userIDs) > 0 {
+		list, err := json.Marshal(userIDs)
+		if err != nil {
+			return nil, fmt.Errorf("name the agents: %w", err)
+		}
+		stmt, args = s.reads.agents, []any{string(list)}
+	}
+	rows, err := collect(ctx, stmt, func(scan func(...any) error) (store.AgentRow, error) {
+		var a store.AgentRow
+		var state []byte
+		if err := scan(&a.Version, &state); err != nil {
+			return a, err
+		}
+		if err := json.Unmarshal(state, &a.State); err != nil {
+			return a, fmt.Errorf("decode the state of an agent: %w", err)
+		}
+		return a, nil
+	}, args...)
+	if err != nil {
+		return nil, s.failed("read agents", err)
+	}
+	return rows, nil
+}
+
+// Waiting implements [store.Store].
+func (s *Store) Waiting(ctx context.Context) ([]store.Work, error) {
+	work, err := collect(ctx, s.reads.waiting, func(scan func(...any) error) (w store.Work, err error) {
+		var since int64
+		err = scan(&w.ChatID, &w.Queue, &since, &w.Priority)
+		w.Since = instant(since)
+		return w, err
+	})
+	if err != nil {
+		return nil, s.failed("read what waits", err)
+	}
+	return work, nil
+}
+
+// DueTimers implements [store.Store].
+func (s *Store) DueTimers(ctx context.Context, t time.Time, limit int) (due []store.Timer, next time.Time, err error) {
+	read := -1
+	if limit > 0 {
+		read = limit + 1 // the one more tells when the next is due
+	}
+	// One statement for both answers, so that a timer that is moved meanwhile is in one of them.
+	_, err = collect(ctx, s.reads.due, func(scan func(...any) error) (struct{}, error) {
+		var timer store.Timer
+		var at int64
+		var data []byte
+		if err := scan(&at, &timer.Kind, &timer.Key, &data); err != nil {
+			return struct{}{}, err
+		}
+		timer.At, timer.Data = instant(at), payload(data)
+		if at > t.UnixMicro() || len(due)+1 == read {
+			next = timer.At
+			return struct{}{}, errEnough
+		}
+		due = append(due, timer)
+		return struct{}{}, nil
+	}, read)
+	if err != nil {
+		return nil, time.Time{}, s.failed("read due timers", err)
+	}
+	return due, next, nil
+}
+
+// errEnough ends collect before the last row.
+var errEnough = errors.New("enough")
+
+// collect returns what each makes of the rows of a query.
+func collect[T any](ctx context.Context, stmt *sql.Stmt, each func(scan func(...any) error) (T, error), args ...any) (all []T, err error) {
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		v, err := each(rows.Scan)
+		if errors.Is(err, errEnough) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
+// atMost is a limit as SQL has it.
+func atMost(limit int) int {
+	if limit <= 0 {
+		return -1
+	}
+	return limit
+}
+
+// payload is a JSON value as it is kept: an empty text means none.
+func payload(text []byte) jsontext.Value {
+	if len(text) == 0 {
+		return nil
+	}
+	return text
+}
+
+func notFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	return err
+}

@@ -1,0 +1,117 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// statements are what the writer runs, prepared on its connection.
+type statements struct {
+	answered, keepAnswer                *sql.Stmt
+	logEnd, putChat, addEvent           *sql.Stmt
+	agentVersion, putAgent              *sql.Stmt
+	waits, enter, leave                 *sql.Stmt
+	setTimer, clearTimer, clearTimerAt  *sql.Stmt
+	growFeed, addNotification           *sql.Stmt
+	leaseHolder, takeLease, giveLease   *sql.Stmt
+	putLogin, deleteLogin               *sql.Stmt
+	pruneFeed, pruneAnswers, pruneLogin *sql.Stmt
+
+	all []*sql.Stmt
+}
+
+func prepareWrites(ctx context.Context, conn *sql.Conn) (*statements, error) {
+	var s statements
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		sql  string
+	}{
+		{&s.answered, `SELECT sum, answer FROM answer WHERE key = ?`},
+		{&s.keepAnswer, `INSERT INTO answer (key, sum, at, answer) VALUES (?, ?, ?, ?)`},
+
+		{&s.logEnd, `SELECT seq FROM chat WHERE id = ?`},
+		{&s.putChat, `INSERT INTO chat (id, service, seq, phase, key_hash, started, ended) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+			ON CONFLICT (id) DO UPDATE SET service = ?2, seq = ?3, phase = ?4, key_hash = ?5, started = ?6, ended = ?7`},
+		{&s.addEvent, `INSERT INTO event (chat_id, seq, idx, at, actor_kind, actor_user, kind, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`},
+
+		{&s.agentVersion, `SELECT version FROM agent WHERE user_id = ?`},
+		{&s.putAgent, `INSERT INTO agent (user_id, version, state) VALUES (?1, ?2, ?3) ON CONFLICT (user_id) DO UPDATE SET version = ?2, state = ?3`},
+
+		{&s.waits, `SELECT 1 FROM work WHERE chat_id = ?`},
+		{&s.enter, `INSERT INTO work (chat_id, queue, since, priority) VALUES (?1, ?2, ?3, ?4)
+			ON CONFLICT (chat_id) DO UPDATE SET queue = ?2, since = ?3, priority = ?4`},
+		{&s.leave, `DELETE FROM work WHERE chat_id = ?`},
+
+		{&s.setTimer, `INSERT INTO timer (kind, key, at, data) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (kind, key) DO UPDATE SET at = ?3, data = ?4`},
+		{&s.clearTimer, `DELETE FROM timer WHERE kind = ? AND key = ?`},
+		{&s.clearTimerAt, `DELETE FROM timer WHERE kind = ? AND key = ? AND at = ?`},
+
+		{&s.growFeed, `INSERT INTO feed_head (subscriber, n) VALUES (?1, ?2) ON CONFLICT (subscriber) DO UPDATE SET n = n + ?2 RETURNING n`},
+		{&s.addNotification, `INSERT INTO feed (subscriber, n, at, topic, data) VALUES (?, ?, ?, ?, ?)`},
+
+		{&s.leaseHolder, `SELECT holder, until FROM lease WHERE name = ?`},
+		{&s.takeLease, `INSERT INTO lease (name, holder, until) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET holder = ?2, until = ?3`},
+		{&s.giveLease, `DELETE FROM lease WHERE name = ? AND holder = ?`},
+
+		{&s.putLogin, `INSERT INTO login (token_hash, user_id, csrf, created, seen) VALUES (?1, ?2, ?3, ?4, ?5)
+			ON CONFLICT (token_hash) DO UPDATE SET user_id = ?2, csrf = ?3, created = ?4, seen = ?5`},
+		{&s.deleteLogin, `DELETE FROM login WHERE token_hash = ?`},
+
+		// The oldest ?2 rows are looked at, and those before the first that is not old are deleted.
+		{&s.pruneFeed, `WITH oldest AS MATERIALIZED (SELECT id, at FROM feed ORDER BY id LIMIT ?2)
+			DELETE FROM feed WHERE id <= (SELECT max(id) FROM oldest)
+				AND id < coalesce((SELECT min(id) FROM oldest WHERE at >= ?1), 0x7fffffffffffffff)`},
+		{&s.pruneAnswers, `WITH oldest AS MATERIALIZED (SELECT id, at FROM answer ORDER BY id LIMIT ?2)
+			DELETE FROM answer WHERE id <= (SELECT max(id) FROM oldest)
+				AND id < coalesce((SELECT min(id) FROM oldest WHERE at >= ?1), 0x7fffffffffffffff)`},
+		{&s.pruneLogin, `DELETE FROM login WHERE token_hash IN (SELECT token_hash FROM login WHERE seen < ?1 LIMIT ?2)`},
+	} {
+		stmt, err := conn.PrepareContext(ctx, p.sql)
+		if err != nil {
+			s.close()
+			return nil, fmt.Errorf("prepare %q: %w", p.sql, err)
+		}
+		*p.stmt = stmt
+		s.all = append(s.all, stmt)
+	}
+	return &s, nil
+}
+
+func (s *statements) close() {
+	for _, stmt := range s.all {
+		stmt.Close()
+	}
+}
+
+// queries are what the readers run, prepared on their handle, which prepares them anew on each of its connections.
+type queries struct {
+	epoch, answer, events, chat, counts, feed, heads, agents, allAgents, waiting, due, login *sql.Stmt
+}
+
+func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		sql  string
+	}{
+		{&q.epoch, `SELECT value FROM meta WHERE key = 'epoch'`},
+		{&q.answer, `SELECT sum, answer FROM answer WHERE key = ?`},
+		{&q.events, `SELECT seq, idx, at, actor_kind, actor_user, kind, body FROM event WHERE chat_id = ? AND seq > ? ORDER BY seq LIMIT ?`},
+		{&q.chat, `SELECT service, seq, phase, key_hash, started, ended FROM chat WHERE id = ?`},
+		{&q.counts, `SELECT phase, n FROM chat_count WHERE n > 0`},
+		{&q.feed, `SELECT n, at, topic, data FROM feed WHERE subscriber = ? AND n > ? ORDER BY n LIMIT ?`},
+		{&q.heads, `SELECT subscriber, n FROM feed_head WHERE subscriber IN (SELECT value FROM json_each(?))`},
+		{&q.agents, `SELECT version, state FROM agent WHERE user_id IN (SELECT value FROM json_each(?)) ORDER BY user_id`},
+		{&q.allAgents, `SELECT version, state FROM agent ORDER BY user_id`},
+		{&q.waiting, `SELECT chat_id, queue, since, priority FROM work ORDER BY since, chat_id`},
+		{&q.due, `SELECT at, kind, key, data FROM timer ORDER BY at, kind, key LIMIT ?`},
+		{&q.login, `SELECT user_id, csrf, created, seen FROM login WHERE token_hash = ?`},
+	} {
+		stmt, err := db.PrepareContext(ctx, p.sql)
+		if err != nil {
+			return fmt.Errorf("prepare %q: %w", p.sql, err)
+		}
+		*p.stmt = stmt
+	}
+	return nil
+}
