@@ -1,0 +1,198 @@
+package agentapi
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/halley-chat/halley/bayeux"
+	"github.com/halley-chat/halley/internal/auth"
+	"github.com/halley-chat/halley/internal/desk"
+	"github.com/halley-chat/halley/internal/directory"
+)
+
+// Config is what the API works with. All fields are needed.
+type Config struct {
+	Desk      *desk.Desk
+	Auth      *auth.Auth
+	Directory *directory.Directory
+	Encoder   *Encoder // the one that Desk has, too
+	Settings  Settings
+	Logger    *slog.Logger
+}
+
+// Settings are what an operator may choose. DefaultSettings gives the documented ones.
+type Settings struct {
+	EnableCSRF     bool          // demand the documented token on every POST, PUT and DELETE (agent-api 1.3)
+	AllowedOrigins []string      // sites, as scheme://host[:port], whose pages may use the API with the agent's cookie
+	MaxBody        int64         // bytes of a request's body
+	Dispositions   []Disposition // offered by desktops; SetDisposition takes any value
+	// ContactCenter is sent to each desktop as settings: section, key, value. A user's own settings win over it (agent-api 6.1).
+	ContactCenter map[string]map[string]string
+	Notifications Notifications
+}
+
+// Notifications are the settings of the CometD mount; the names are those of bayeux chapter 19.
+type Notifications struct {
+	Transports            []string // in the order offered (agent-api 2.1)
+	Timeout               time.Duration
+	Interval              time.Duration
+	MaxInterval           time.Duration
+	MaxSessionsPerBrowser int // connects held per browser over HTTP/1.1; -1: no limit
+}
+
+// Disposition is how a chat can have ended, for desktops to offer (agent-api 6.4).
+type Disposition struct {
+	Name        string `json:"name"`
+	DisplayName string `json:"displayName"`
+}
+
+// DefaultSettings returns the documented defaults.
+func DefaultSettings() Settings {
+	return Settings{
+		MaxBody: 256 << 10,
+		ContactCenter: map[string]map[string]string{"interaction-workspace": {
+			"chat.nickname": "$Agent.UserName$", "chat.typing-is-enabled": "true", "chat.typing-timeout": "10",
+			"interaction.disposition.key-name": "DispositionCode", "interaction.disposition.value-business-attribute": dispositionAttribute,
+		}},
+		Notifications: Notifications{
+			Transports: []string{"websocket", "long-polling"}, Timeout: 30 * time.Second, MaxInterval: 10 * time.Second, MaxSessionsPerBrowser: 3,
+		},
+	}
+}
+
+// API serves agents. It starts nothing by itself but what a CometD session needs, which ends with Shutdown.
+type API struct {
+	Config
+	origins map[string]bool
+	cross   *http.CrossOriginProtection
+	bayeux  *bayeux.Server
+	mux     *http.ServeMux
+}
+
+// New makes the API and introduces it to the desk, which will tell it of grown feeds, and to auth, which will tell it of ended log-ins. It must be called before
+// either of them is started.
+func New(cfg Config) (*API, error) {
+	if !strings.HasSuffix(cfg.Encoder.base, "/api/v2") {
+		return nil, fmt.Errorf("agent API: the public address %q must end in /api/v2", cfg.Encoder.base)
+	}
+	if cfg.Settings.MaxBody <= 0 {
+		return nil, fmt.Errorf("agent API: the limit of a body must be positive, not %d", cfg.Settings.MaxBody)
+	}
+	a := &API{Config: cfg, origins: map[string]bool{}, cross: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
+	for _, o := range cfg.Settings.AllowedOrigins {
+		if err := a.cross.AddTrustedOrigin(o); err != nil {
+			return nil, fmt.Errorf("agent API: allowed origin %q: write scheme://host or scheme://host:port: %w", o, err)
+		}
+		a.origins[o] = true
+	}
+	var err error
+	if a.bayeux, err = a.newNotifications(); err != nil {
+		return nil, fmt.Errorf("agent API: notifications: %w", err)
+	}
+	for pattern, e := range a.endpoints() {
+		a.mux.Handle(pattern, a.handle(e))
+	}
+	a.mux.HandleFunc("/", a.nothingHere)
+	return a, nil
+}
+
+// endpoints is the table of everything that is served below /api and /internal-api but the notifications (agent-api 1.2).
+func (a *API) endpoints() map[string]endpoint {
+	return map[string]endpoint{
+		"/api/v2/me":                        {get: a.me, post: a.operateMe},
+		"/api/v2/me/chats":                  {get: chatters(a.chats)},
+		"/api/v2/me/chats/{id}":             {get: chatters(a.chat), post: chatters(a.operate)},
+		"/api/v2/me/interactions/{id}":      {post: chatters(a.operate)}, // before 2014
+		"/api/v2/me/chats/{id}/messages":    {get: chatters(a.messages)},
+		"/api/v2/chats/{id}":                {get: chatters(a.chat)},
+		"/api/v2/me/channels":               {get: a.channels},
+		"/api/v2/me/channels/{channel}":     {get: a.channel, post: chatters(a.operateChannel)},
+		"/api/v2/me/devices":                {get: none("devices")},
+		"/api/v2/me/calls":                  {get: none("calls")},
+		"/api/v2/users":                     {get: a.users},
+		"/api/v2/users/{id}":                {get: a.user},
+		"/api/v2/contacts":                  {get: a.contacts},
+		"/api/v2/contacts/{id}":             {get: a.contact},
+		"/api/v2/queues":                    {get: a.queues},
+		"/api/v2/queues/{id}":               {get: a.queue},
+		"/api/v2/skills":                    {get: a.skills},
+		"/api/v2/skills/{id}":               {get: a.skill},
+		"/api/v2/groups":                    {get: none("groups")},
+		"/api/v2/features":                  {get: a.features},
+		"/api/v2/features/{id}":             {get: a.feature},
+		"/api/v2/settings":                  {get: a.settingsGroups},
+		"/api/v2/settings/agent-states":     {get: a.agentStates},
+		"/api/v2/settings/dispositions":     {get: a.dispositions},
+		"/internal-api/business-attributes": {get: a.businessAttributes},
+
+		// What is not built says so.
+		"/api/v2/users/{id}/channels/{channel}":    {post: supervisors(notOffered("control of other agents"))},
+		"/api/v2/users/{id}/chats/{chat}":          {post: supervisors(notOffered("supervision of chats"))},
+		"/api/v2/me/workbins":                      {any: notOffered("workbins")},
+		"/api/v2/me/workbins/{id}":                 {any: notOffered("workbins")},
+		"/api/v2/platform/contactserver/{request}": {any: notOffered("the contact server with its standard responses")},
+		"/api/v2/response-templates/{id}":          {any: notOffered("the library of standard responses")},
+		"/api/v1/stats/{id}":                       {any: notOffered("agent statistics")},
+	}
+}
+
+// Handler serves everything below /api/ and /internal-api/. Whatever is asked, the answer is JSON.
+func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serve) }
+
+// Bayeux returns the server behind the notifications, for its figures.
+func (a *API) Bayeux() *bayeux.Server { return a.bayeux }
+
+// Shutdown ends the CometD sessions' held connects and sockets and returns when all that belongs to them has ended, or ctx.
+func (a *API) Shutdown(ctx context.Context) error { return a.bayeux.Shutdown(ctx) }
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request) {
+	if p := r.URL.Path; p == notificationsPath || strings.HasPrefix(p, notificationsPath+"/") {
+		a.notifications(w, r)
+		return
+	}
+	a.allowOrigin(w, r)
+	if r.Method == http.MethodOptions {
+		a.preflight(w, r)
+		return
+	}
+	tidy, ok := tidyPath(r)
+	if !ok {
+		a.nothingHere(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, tidy)
+}
+
+// tidyPath lets /me/ mean /me, as real clients need (agent-api 1.2). ok is false for a path that is not clean otherwise, with //, /./ or /../: it
+// is nobody's, and the multiplexer must not see it, for it would redirect.
+func tidyPath(r *http.Request) (tidy *http.Request, ok bool) {
+	escaped := r.URL.EscapedPath()
+	trimmed := strings.TrimRight(escaped, "/")
+	if path.Clean(trimmed) != trimmed {
+		return nil, false
+	}
+	if trimmed == escaped {
+		return r, true
+	}
+	u := *r.URL
+	u.Path, u.RawPath = strings.TrimRight(r.URL.Path, "/"), trimmed
+	tidy = r.WithContext(r.Context())
+	tidy.URL = &u
+	return tidy, true
+}
+
+// nothingHere answers for a path that nothing is served at. Below the API's roots one must be known even to learn that.
+func (a *API) nothingHere(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/api/v2/") || strings.HasPrefix(r.URL.Path, "/internal-api/") {
+		if _, err := a.authenticate(w, r); err != nil {
+			a.refuse(w, r, err)
+			return
+		}
+	}
+	a.refuse(w, r, errNothingHere)
+}

@@ -1,0 +1,60 @@
+package agentapi
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/halley-chat/halley/internal/agent"
+	"github.com/halley-chat/halley/internal/chat"
+)
+
+// channels answers GET /me/channels (agent-api 6.3).
+func (a *API) channels(c *call) (answer, error) {
+	cs, err := a.channelsOf(c.r.Context(), c.user.ID)
+	return answer{{"channels", cs}}, err
+}
+
+// channel answers GET /me/channels/{channel}.
+func (a *API) channel(c *call) (answer, error) {
+	name := c.r.PathValue("channel")
+	cs, err := a.channelsOf(c.r.Context(), c.user.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, ch := range cs {
+		if ch.Channel == name {
+			return answer{{"channel", ch}}, nil
+		}
+	}
+	return nil, errNoChannel(name)
+}
+
+// operateChannel answers POST /me/channels/{channel}: Ready, NotReady, a custom state, do-not-disturb.
+func (a *API) operateChannel(c *call) (answer, error) {
+	q, err := c.request()
+	if err != nil {
+		return nil, err
+	}
+	name := c.r.PathValue("channel")
+	if _, known := media[name]; !known {
+		return nil, errNoChannel(name)
+	}
+	return a.setState(c, q, name)
+}
+
+func errNoChannel(name string) error {
+	return fmt.Errorf("there is no channel %s: %w", quote(name), chat.ErrNotFound)
+}
+
+// channelsOf returns an agent's channels. Chat is always among them: one who never logged in to it is logged out.
+func (a *API) channelsOf(ctx context.Context, userID string) ([]channel, error) {
+	s, err := a.Desk.Agent(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	cs := channels(s.Channels)
+	if _, ok := s.Channel(agent.Chat); !ok {
+		cs = append(cs, channelOf(agent.Channel{Medium: agent.Chat, UserState: agent.LoggedOut}))
+	}
+	return cs, nil
+}

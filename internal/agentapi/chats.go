@@ -1,0 +1,132 @@
+package agentapi
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/halley-chat/halley/internal/chat"
+)
+
+// chats answers GET /me/chats: all live projections, no finished ones (agent-api 2.6, 4.15).
+func (a *API) chats(c *call) (answer, error) {
+	views, err := a.Desk.Views(c.r.Context(), c.user.ID)
+	if err != nil {
+		return nil, err
+	}
+	return list("chats", a.resources(views), c.selected("fields"))
+}
+
+func (a *API) resources(views []chat.Resource) []chatResource {
+	rs := make([]chatResource, 0, len(views))
+	for _, v := range views {
+		rs = append(rs, a.Encoder.chat(v))
+	}
+	return rs
+}
+
+// chat answers GET /me/chats/{id} and GET /chats/{id}.
+func (a *API) chat(c *call) (answer, error) {
+	id, err := c.chatID()
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.Desk.View(c.r.Context(), c.user.ID, id)
+	if err != nil {
+		return nil, withoutTrace(err)
+	}
+	picked, err := pick(a.Encoder.chat(v), c.selected("fields"))
+	return answer{{"chat", picked}}, err
+}
+
+// messages answers GET /me/chats/{id}/messages (agent-api 4.15).
+func (a *API) messages(c *call) (answer, error) {
+	id, err := c.chatID()
+	if err != nil {
+		return nil, err
+	}
+	start, err := c.number("startIndex")
+	if err != nil {
+		return nil, err
+	}
+	count, err := c.number("count")
+	if err != nil {
+		return nil, err
+	}
+	ms, err := a.Desk.Messages(c.r.Context(), c.user.ID, id, max(start, 1), int(count))
+	if err != nil {
+		return nil, withoutTrace(err)
+	}
+	return answer{{"messages", a.Encoder.messages(ms)}}, nil
+}
+
+// operate answers POST /me/chats/{id}: one operation (agent-api 4).
+func (a *API) operate(c *call) (answer, error) {
+	q, err := c.request()
+	if err != nil {
+		return nil, err
+	}
+	op, err := findOperation(q.operation)
+	if err != nil {
+		return nil, err
+	}
+	id, err := c.chatID()
+	if err != nil {
+		return nil, err
+	}
+	action, err := op.decode(a.Directory, q.parameters)
+	if err != nil {
+		return nil, a.refusal(c, id, op, err)
+	}
+	receipt, err := a.Desk.Operate(c.r.Context(), c.user.ID, id, action, q.once)
+	if errors.Is(err, chat.ErrNotFound) {
+		return nil, a.refusal(c, id, op, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if receipt.RefID == 0 {
+		return nil, nil
+	}
+	return answer{{"referenceId", receipt.RefID}}, nil
+}
+
+// refusal says why an operation was refused: what is wrong with the chat or its state is told before what is wrong with a parameter or a
+// target, which is err (agent-api 4.0).
+func (a *API) refusal(c *call, chatID string, op operation, err error) error {
+	if earlier := a.Desk.May(c.r.Context(), c.user.ID, chatID, chat.Operation(op.name)); earlier != nil {
+		return withoutTrace(earlier)
+	}
+	return err
+}
+
+// withoutTrace gives every chat that the caller does not have the same answer.
+func withoutTrace(err error) error {
+	if errors.Is(err, chat.ErrNotFound) {
+		return errNoChat
+	}
+	return err
+}
+
+// chatID returns the id in the path. What can't be an id gets the answer of an unknown one (B13).
+func (c *call) chatID() (string, error) {
+	id := c.r.PathValue("id")
+	if !isID(id) {
+		return "", errNoChat
+	}
+	return id, nil
+}
+
+// number reads a whole number from the query, not negative; 0 if it is absent (agent-api 4.15).
+func (c *call) number(name string) (int64, error) {
+	value := c.r.URL.Query().Get(name)
+	if value == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(value, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("%s must be a whole number from 0 to %d: %w", name, math.MaxInt32, chat.ErrInvalid)
+	}
+	return int64(n), nil
+}

@@ -1,0 +1,165 @@
+package agentapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/halley-chat/halley/bayeux"
+	"github.com/halley-chat/halley/internal/agent"
+	"github.com/halley-chat/halley/internal/chat"
+)
+
+// currentUser is the answer to GET /me: the user, and whichever subresources were asked for (agent-api 6.1).
+type currentUser struct {
+	user
+	Devices       []string                     `json:"devices,omitzero"`
+	Calls         []string                     `json:"calls,omitzero"`
+	Interactions  []string                     `json:"interactions,omitzero"`
+	Channels      []channel                    `json:"channels,omitzero"`
+	ChannelStates []channel                    `json:"channelStates,omitzero"` // the older name of channels
+	Chats         []chatResource               `json:"chats,omitzero"`
+	Skills        []userSkill                  `json:"skills,omitzero"`
+	Groups        []namedResource              `json:"groups,omitzero"`
+	Features      []feature                    `json:"features,omitzero"`
+	Settings      map[string]map[string]string `json:"settings,omitzero"`
+}
+
+// me answers GET /me.
+func (a *API) me(c *call) (answer, error) {
+	wanted := c.selected("subresources")
+	me := currentUser{user: a.userOf(c.user)}
+	if wanted.has("devices") {
+		me.Devices = []string{}
+	}
+	if wanted.has("calls") {
+		me.Calls = []string{}
+	}
+	if wanted.has("interactions") {
+		me.Interactions = []string{}
+	}
+	if wanted.has("channels") || wanted.has("channelStates") {
+		cs, err := a.channelsOf(c.r.Context(), c.user.ID)
+		if err != nil {
+			return nil, err
+		}
+		if wanted.has("channels") {
+			me.Channels = cs
+		}
+		if wanted.has("channelStates") {
+			me.ChannelStates = cs
+		}
+	}
+	if wanted.has("chats") {
+		views, err := a.Desk.Views(c.r.Context(), c.user.ID)
+		if err != nil {
+			return nil, err
+		}
+		me.Chats = a.resources(views)
+	}
+	if wanted.has("skills") {
+		me.Skills = a.skillsOf(c.user)
+	}
+	if wanted.has("groups") {
+		me.Groups = []namedResource{}
+	}
+	if wanted.has("features") {
+		me.Features = a.featuresOf(c.user)
+	}
+	if wanted.has("settings") {
+		me.Settings = a.settingsOf(c.user)
+	}
+	fields := c.selected("fields")
+	if !fields.none() && !fields.all {
+		// What was asked for as a subresource is wanted, even if fields does not name it.
+		for _, name := range subresources {
+			fields.names[name] = fields.names[name] || wanted.has(name)
+		}
+	}
+	picked, err := pick(me, fields)
+	return answer{{"user", picked}}, err
+}
+
+var subresources = []string{"devices", "calls", "interactions", "channels", "channelStates", "chats", "skills", "groups", "features", "settings"}
+
+const (
+	startSession = "StartContactCenterSession"
+	endSession   = "EndContactCenterSession"
+)
+
+// operateMe answers POST /me: the contact-centre session begins or ends, or the agent's state changes on all its media (agent-api 6.1, 6.2).
+func (a *API) operateMe(c *call) (answer, error) {
+	q, err := c.request()
+	if err != nil {
+		return nil, err
+	}
+	switch q.operation {
+	case startSession:
+		return a.startSession(c, q)
+	case endSession:
+		return a.endSession(c, q)
+	}
+	return a.setState(c, q, "", startSession, endSession)
+}
+
+// media are those a client may name (agent-api 6.2), and whether they are served here. A desktop logs in to all it knows; what is not served is ignored,
+// so that it starts all the same.
+var media = map[string]bool{
+	agent.Chat: true, "voice": false, "email": false, "workitem": false, "openmedia": false, "sms": false, "facebook": false, "twitter": false,
+	"im": false, "outbound": false, "callback": false, "video": false,
+}
+
+func (a *API) startSession(c *call, q request) (answer, error) {
+	asked, err := q.parameters.texts("channels")
+	if err != nil {
+		return nil, err
+	}
+	if len(asked) == 0 {
+		return nil, fmt.Errorf(`name the media to log in to, as in "channels":["chat"]: %w`, chat.ErrMissing)
+	}
+	var served []string
+	for _, m := range asked {
+		yes, known := media[m]
+		if !known {
+			return nil, fmt.Errorf("there is no medium %s: %w", quote(m), chat.ErrInvalid)
+		}
+		if yes && !slices.Contains(served, m) {
+			served = append(served, m)
+		}
+	}
+	if len(served) == 0 {
+		return nil, fmt.Errorf("none of these media is served here: log in to chat: %w", chat.ErrState)
+	}
+	_, err = a.Desk.LogIn(c.r.Context(), c.user.ID, served, q.once)
+	return nil, err
+}
+
+// endSession logs the agent out of all media, then ends her HTTP log-in. The order is the clients' (agent-api 2.6): first the notification that her
+// channels are LoggedOut is in her feed, then a held connect is answered with it and with 402, then the cookie is worth nothing.
+func (a *API) endSession(c *call, q request) (answer, error) {
+	// A caller who does not wait for the answer is logged out all the same.
+	ctx := context.WithoutCancel(c.r.Context())
+	if _, err := a.Desk.LogOut(ctx, c.user.ID, q.once); err != nil {
+		return nil, err
+	}
+	a.bayeux.Revoke(func(p bayeux.Principal) bool { return p.Login == c.auth.Login })
+	return nil, a.Auth.End(ctx, c.auth.Login)
+}
+
+// setState runs a readiness operation on one medium, or with medium "" on all of the session. others are further operations of the same address, for the
+// message about an unknown one.
+func (a *API) setState(c *call, q request, medium string, others ...string) (answer, error) {
+	// Whether there is such an operation comes before whether she is logged in (agent-api 4.0).
+	if _, _, err := (agent.State{}).Operate(medium, q.operation, a.Directory.AgentStates, time.Time{}); errors.Is(err, agent.ErrUnknownOperation) {
+		names := append(others, agent.OpReady, agent.OpNotReady, agent.OpDoNotDisturbOn, agent.OpDoNotDisturbOff)
+		for _, d := range a.Directory.AgentStates {
+			names = append(names, d.Operation)
+		}
+		return nil, fmt.Errorf("operationName %s is not one of %s: %w", quote(q.operation), strings.Join(names, ", "), chat.ErrInvalid)
+	}
+	_, err := a.Desk.SetState(c.r.Context(), c.user.ID, medium, q.operation, q.once)
+	return nil, err
+}

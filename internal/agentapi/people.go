@@ -1,0 +1,150 @@
+package agentapi
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+
+	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/directory"
+)
+
+func errNobody(what string) error {
+	return fmt.Errorf("there is no such %s: %w", what, chat.ErrNotFound)
+}
+
+// users answers GET /users (agent-api 6.1).
+func (a *API) users(c *call) (answer, error) {
+	us := make([]user, 0, len(a.Directory.Users))
+	for _, u := range a.Directory.Users {
+		us = append(us, a.userOf(u))
+	}
+	return list("users", us, c.selected("fields"))
+}
+
+// user answers GET /users/{id}.
+func (a *API) user(c *call) (answer, error) {
+	u := a.Directory.User(c.r.PathValue("id"))
+	if u == nil {
+		return nil, errNobody("user")
+	}
+	picked, err := pick(a.userOf(u), c.selected("fields"))
+	return answer{{"user", picked}}, err
+}
+
+func (a *API) userOf(u *directory.User) user {
+	return user{
+		ID: u.ID, UserName: u.Name, FirstName: u.FirstName, LastName: u.LastName, EmailAddress: u.Email, EmployeeID: u.EmployeeID,
+		Enabled: true, Roles: u.Roles, URI: a.Encoder.uri(userPath(u.ID)), Path: userPath(u.ID),
+	}
+}
+
+func skillPath(id string) string { return "/skills/" + id }
+
+// skillsOf lists a user's skills, in the directory's order.
+func (a *API) skillsOf(u *directory.User) []userSkill {
+	skills := make([]userSkill, 0, len(u.Skills))
+	for _, s := range a.Directory.Skills {
+		if level, ok := u.Skills[s.ID]; ok {
+			skills = append(skills, userSkill{
+				ID: s.ID, Name: s.Name, Level: strconv.Itoa(level), URI: a.Encoder.uri(skillPath(s.ID)), Path: skillPath(s.ID),
+			})
+		}
+	}
+	return skills
+}
+
+// skills answers GET /skills (agent-api 6.6).
+func (a *API) skills(c *call) (answer, error) {
+	skills := make([]namedResource, 0, len(a.Directory.Skills))
+	for _, s := range a.Directory.Skills {
+		skills = append(skills, a.skillOf(s))
+	}
+	return list("skills", skills, c.selected("fields"))
+}
+
+// skill answers GET /skills/{id}.
+func (a *API) skill(c *call) (answer, error) {
+	for _, s := range a.Directory.Skills {
+		if s.ID == c.r.PathValue("id") {
+			picked, err := pick(a.skillOf(s), c.selected("fields"))
+			return answer{{"skill", picked}}, err
+		}
+	}
+	return nil, errNobody("skill")
+}
+
+func (a *API) skillOf(s *directory.Skill) namedResource {
+	return namedResource{ID: s.ID, Name: s.Name, URI: a.Encoder.uri(skillPath(s.ID)), Path: skillPath(s.ID)}
+}
+
+// queues answers GET /queues (agent-api 6.6).
+func (a *API) queues(c *call) (answer, error) {
+	queues := make([]queue, 0, len(a.Directory.Queues))
+	for _, q := range a.Directory.Queues {
+		queues = append(queues, a.queueOf(q))
+	}
+	return list("queues", queues, c.selected("fields"))
+}
+
+// queue answers GET /queues/{id}.
+func (a *API) queue(c *call) (answer, error) {
+	q := a.Directory.Queue(c.r.PathValue("id"))
+	if q == nil {
+		return nil, errNobody("queue")
+	}
+	picked, err := pick(a.queueOf(q), c.selected("fields"))
+	return answer{{"queue", picked}}, err
+}
+
+func (a *API) queueOf(q *directory.Queue) queue {
+	return queue{
+		ID: q.ID, Name: q.Name, Description: q.Description, Channel: "chat", URI: a.Encoder.uri(queuePath(q.ID)), Path: queuePath(q.ID),
+	}
+}
+
+// featuresOf lists what a user is permitted (agent-api 1.8).
+func (a *API) featuresOf(u *directory.User) []feature {
+	if !hasChat(u) {
+		return []feature{}
+	}
+	return []feature{
+		a.featureOf("api-multimedia", "Multimedia API", "Work on interactions of all media but voice"),
+		a.featureOf("api-multimedia-chat", "Multimedia Chat API", "Take, write in and finish chats"),
+	}
+}
+
+func (a *API) featureOf(id, name, description string) feature {
+	path := "/features/" + id
+	return feature{ID: id, DisplayName: name, Description: description, URI: a.Encoder.uri(path), Path: path}
+}
+
+// features answers GET /features: those of the current user.
+func (a *API) features(c *call) (answer, error) {
+	return list("features", a.featuresOf(c.user), c.selected("fields"))
+}
+
+// feature answers GET /features/{id}.
+func (a *API) feature(c *call) (answer, error) {
+	for _, f := range a.featuresOf(c.user) {
+		if f.ID == c.r.PathValue("id") {
+			picked, err := pick(f, c.selected("fields"))
+			return answer{{"feature", picked}}, err
+		}
+	}
+	return nil, errNobody("feature")
+}
+
+// settingsOf merges the settings of the contact centre with the user's own, which win (agent-api 6.1).
+func (a *API) settingsOf(u *directory.User) map[string]map[string]string {
+	merged := map[string]map[string]string{}
+	for _, sections := range []map[string]map[string]string{a.Settings.ContactCenter, u.Settings} {
+		for name, section := range sections {
+			if merged[name] == nil {
+				merged[name] = map[string]string{}
+			}
+			maps.Copy(merged[name], section)
+		}
+	}
+	return merged
+}
