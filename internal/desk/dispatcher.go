@@ -105,9 +105,13 @@ func (d *Desk) offer(ctx context.Context) error {
 }
 
 func candidate(u *directory.User, s agent.State) routing.Candidate {
+	holds := make([]string, len(s.Holds))
+	for i, h := range s.Holds {
+		holds[i] = h.ChatID
+	}
 	return routing.Candidate{
 		UserID: u.ID, Queues: u.Queues, Ready: s.Ready(), Load: s.Load(), Capacity: u.Capacity,
-		IdleSince: s.IdleSince, Declined: s.Declined,
+		IdleSince: s.IdleSince, Declined: s.Declined, Holds: holds,
 	}
 }
 
