@@ -1,6 +1,9 @@
 package chat
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The kinds of refusal. [Decide] wraps one of them with what was attempted and what is allowed; a refused command changes nothing.
 var (
@@ -11,3 +14,19 @@ var (
 	ErrInvalid    = errors.New("invalid parameter")                 // statusCode 10
 	ErrEnded      = errors.New("the chat is over for the customer") // customer-api 1.10
 )
+
+// ErrTooLong is the ErrInvalid of a text above its limit: the customer's API has a code of its own for it (customer-api 2.15: 204).
+var ErrTooLong = fmt.Errorf("%w: too long", ErrInvalid)
+
+// refusal is a kind of refusal with a text for whoever sent the command.
+type refusal struct {
+	kind error
+	text string
+}
+
+func refuse(kind error, format string, args ...any) error {
+	return &refusal{kind: kind, text: fmt.Sprintf(format, args...)}
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.kind }

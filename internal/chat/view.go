@@ -1,0 +1,117 @@
+package chat
+
+import (
+	"slices"
+	"strings"
+)
+
+// The lists of agent-api 3.5, in their documented order. They are shared and never change.
+var (
+	whenInvited = []Operation{OpAccept, OpReject}
+	// No other agent is there.
+	whenAlone = []Operation{
+		OpTransfer, OpLeave, OpInvite, OpConsult, OpSetInFocus, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData,
+		OpComplete, OpSendMessage, OpSendURL, OpSendStartTypingNotification, OpSendStopTypingNotification, OpSendCustomNotice,
+	}
+	// Conference, or consultation seen by who asked.
+	whenTogether = []Operation{
+		OpTransfer, OpLeave, OpInvite, OpConsult, OpSetInFocus, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData,
+		OpSendToAgents, OpSendStartTypingToAgentsNotification, OpSendStopTypingToAgentsNotification,
+		OpComplete, OpSendMessage, OpSendURL, OpSendStartTypingNotification, OpSendStopTypingNotification, OpSendCustomNotice,
+		OpSendCustomNoticeToAgents, OpRemoveParticipantFromConference,
+	}
+	whenConsulted = []Operation{
+		OpLeave, OpSetInFocus, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData,
+		OpSendToAgents, OpSendStartTypingToAgentsNotification, OpSendStopTypingToAgentsNotification, OpSendCustomNoticeToAgents,
+	}
+	// The customer has gone.
+	whenAloneWithoutCustomer = []Operation{
+		OpLeave, OpSetInFocus, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData, OpComplete,
+	}
+	whenTogetherWithoutCustomer = []Operation{
+		OpLeave, OpSetInFocus, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData,
+		OpSendToAgents, OpSendStartTypingToAgentsNotification, OpSendStopTypingToAgentsNotification, OpComplete, OpSendCustomNoticeToAgents,
+	}
+	whenWrappingUp = []Operation{
+		OpSetInFocus, OpComplete, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData,
+	}
+)
+
+// View returns what an agent sees of the chat. Without a live projection its State is empty, and it is not to be shown.
+// The slices and the map of a Resource are shared with the State; they must not be changed.
+func (s State) View(userID string) Resource { return s.view(userID, s.Seats[userID]) }
+
+func (s State) view(userID string, seat Seat) Resource {
+	return Resource{
+		ID: s.ID, State: seat.State,
+		Capabilities: s.capabilities(userID, seat),
+		Participants: s.seenBy(userID, seat),
+		UserData:     s.UserData,
+		ReceivedAt:   s.ReceivedAt,
+	}
+}
+
+// capabilities is the one place that knows what an agent may do (agent-api 3.5).
+func (s State) capabilities(userID string, seat Seat) []Operation {
+	switch seat.State {
+	case Invited:
+		return whenInvited
+	case LeftChat, JoinFailed:
+		return whenWrappingUp
+	case Chatting:
+	default:
+		return nil
+	}
+	switch seat.Role {
+	case Consulted:
+		return whenConsulted
+	case Owner, Member:
+		_, customer := s.Customer()
+		switch together := s.company(userID); {
+		case customer && together:
+			return whenTogether
+		case customer:
+			return whenAlone
+		case together:
+			return whenTogetherWithoutCustomer
+		}
+		return whenAloneWithoutCustomer
+	}
+	return nil
+}
+
+// company tells whether another agent is there to talk to. A supervisor who only listens is nobody's company (agent-api 3.5).
+func (s State) company(userID string) bool {
+	return slices.ContainsFunc(s.Participants, func(p Participant) bool {
+		return p.Type == Agent && p.UserID != userID && p.Visibility != VisibleToSupervisors
+	})
+}
+
+// seenBy returns the participants whom an agent sees: none before she is in and after she has left (agent-api 3.1, 5.2.3).
+func (s State) seenBy(userID string, seat Seat) []Participant {
+	if _, in := s.participant(userID); !in || seat.State != Chatting {
+		return nil
+	}
+	hidden := func(p Participant) bool { return p.Visibility == VisibleToSupervisors && seat.Role != Supervisor }
+	if !slices.ContainsFunc(s.Participants, hidden) {
+		return s.Participants
+	}
+	return slices.DeleteFunc(slices.Clone(s.Participants), hidden)
+}
+
+// permit refuses an operation that an agent may not do now, with statusCode 3 if her role forbids it whatever the state, else 2 (agent-api 3.5).
+func (s State) permit(userID string, seat Seat, op Operation) error {
+	now := s.capabilities(userID, seat)
+	if slices.Contains(now, op) {
+		return nil
+	}
+	names := make([]string, len(now))
+	for i, o := range now {
+		names[i] = string(o)
+	}
+	possible := strings.Join(names, ", ")
+	if seat.Role == Consulted && !slices.Contains(whenConsulted, op) && !slices.Contains(whenInvited, op) {
+		return refuse(ErrNotAllowed, "%s is not for a consulted agent; possible now: %s", op, possible)
+	}
+	return refuse(ErrState, "%s is not possible while %s; possible now: %s", op, seat.State, possible)
+}
