@@ -1,0 +1,37 @@
+package config
+
+// DemoPassword is the password of every demo user.
+const DemoPassword = "demo"
+
+// DemoDefault returns the configuration that demo mode starts from: Default, and somebody to try it with. A file may replace each of the lists.
+func DemoDefault() Config {
+	c := Default()
+	c.Demo = true
+	c.Routing.LeastLoadedFirst = true
+	both := []string{"support", "billing"}
+	c.Users = []User{
+		{
+			Name: "dana", FirstName: "Dana", LastName: "Reyes", Email: "dana@example.com", EmployeeID: "1007",
+			Queues: both, Skills: map[string]int{"parcels": 8, "returns": 5},
+		},
+		{
+			Name: "omar", FirstName: "Omar", LastName: "Haddad", Email: "omar@example.com", EmployeeID: "1008",
+			Queues: both, Skills: map[string]int{"returns": 7},
+		},
+		{
+			Name: "lena", FirstName: "Lena", LastName: "Fischer", Email: "lena@example.com", EmployeeID: "1009",
+			Queues: both, Skills: map[string]int{"parcels": 6},
+		},
+		{Name: "ines", FirstName: "Ines", LastName: "Moreau", Email: "ines@example.com", EmployeeID: "1001", Roles: []string{"supervisor"}},
+		{Name: "admin", FirstName: "Alex", LastName: "Admin", Email: "admin@example.com", EmployeeID: "1000", Roles: []string{"administrator"}},
+	}
+	c.Queues = []Queue{
+		{Name: "support", Description: "Questions about parcels and returns"},
+		{Name: "billing", Description: "Questions about invoices"},
+	}
+	c.Skills = []Skill{{Name: "parcels"}, {Name: "returns"}}
+	c.Services = []Service{{Name: "support", Endpoint: "support"}, {Name: "billing", Endpoint: "billing"}}
+	c.AgentStates = []AgentState{{Operation: "Lunch"}, {Operation: "Training"}}
+	c.Dispositions = []Disposition{{Name: "solved", DisplayName: "Solved"}, {Name: "refunded", DisplayName: "Refunded"}, {Name: "follow-up", DisplayName: "Needs a follow-up"}}
+	return c
+}
