@@ -36,15 +36,28 @@ const (
 
 // The refusals that are the API's own. Those about chats, agents and parameters are the kinds of package chat and package agent.
 var (
-	errPermission = errors.New("you lack the permission")
-	errTooLarge   = errors.New("the body is too large")
+	errPermission = errors.New("permission missing")
+	errTooLarge   = errors.New("body too large")
 	errMethod     = errors.New("method not allowed")
-	errForeign    = errors.New("the request comes from another site")
+	errForeign    = errors.New("request of another site")
 	// The text is documented and clients know it (agent-api 1.3).
 	errCSRF = errors.New("Missing or invalid Csrf token")
 	// Every answer for a chat that is not there, or not the caller's, or whose id can't be one, is this one to the letter (B13).
-	errNoChat = fmt.Errorf("there is no such chat: %w", chat.ErrNotFound)
+	errNoChat = refuse(chat.ErrNotFound, "there is no such chat")
 )
+
+// refusal is a kind of refusal with a text for the caller.
+type refusal struct {
+	kind error
+	text string
+}
+
+func refuse(kind error, format string, args ...any) error {
+	return &refusal{kind: kind, text: fmt.Sprintf(format, args...)}
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.kind }
 
 // refusals maps each kind of error to its answer. The first kind that matches counts. An error of no kind is a failure of ours.
 var refusals = []struct {
@@ -80,7 +93,7 @@ func outcome(err error) (status int, code statusCode, text string) {
 	var busy *auth.TooManyError
 	switch {
 	case errors.As(err, &busy):
-		return http.StatusTooManyRequests, unauthenticated, "too many failed log-ins: wait before you try again"
+		return http.StatusTooManyRequests, unauthenticated, err.Error()
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrConflict), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable, internal, "the server cannot do this at the moment; nothing has changed, try again"
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/halley-chat/halley/internal/directory"
 )
 
-var errNothingHere = fmt.Errorf("nothing is served at this address: %w", chat.ErrNotFound)
+var errNothingHere = refuse(chat.ErrNotFound, "nothing is served at this address")
 
 // call is one request of somebody we know.
 type call struct {
@@ -74,7 +74,7 @@ func (a *API) answer(e endpoint, w http.ResponseWriter, r *http.Request) (answer
 	h, allowed := e.method(r.Method)
 	if h == nil {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		return nil, fmt.Errorf("%w: use %s", errMethod, strings.Join(allowed, ", "))
+		return nil, refuse(errMethod, "%s is not possible at this address: use %s", quote(r.Method), strings.Join(allowed, ", "))
 	}
 	return h(&call{api: a, w: w, r: r, user: who.User, auth: who})
 }
@@ -83,7 +83,7 @@ func (a *API) answer(e endpoint, w http.ResponseWriter, r *http.Request) (answer
 func chatters(next handler) handler {
 	return func(c *call) (answer, error) {
 		if !hasChat(c.user) {
-			return nil, fmt.Errorf("%w api-multimedia, which agents and supervisors have", errPermission)
+			return nil, refuse(errPermission, "you lack the feature api-multimedia, which agents and supervisors have")
 		}
 		return next(c)
 	}
@@ -93,7 +93,7 @@ func chatters(next handler) handler {
 func supervisors(next handler) handler {
 	return func(c *call) (answer, error) {
 		if !c.user.Has(directory.SupervisorRole) {
-			return nil, fmt.Errorf("%w of a supervisor", errPermission)
+			return nil, refuse(errPermission, "only supervisors may do this")
 		}
 		return next(c)
 	}
@@ -106,7 +106,7 @@ func hasChat(u *directory.User) bool {
 // notOffered answers for what the original product has and we do not.
 func notOffered(what string) handler {
 	return func(*call) (answer, error) {
-		return nil, fmt.Errorf("%s: not offered by this server: %w", what, chat.ErrNotAllowed)
+		return nil, refuse(chat.ErrNotAllowed, "%s: not offered by this server", what)
 	}
 }
 
@@ -133,9 +133,9 @@ func (c *call) request() (request, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return request{}, fmt.Errorf("%w: at most %d bytes are taken", errTooLarge, tooLarge.Limit)
+		return request{}, refuse(errTooLarge, "the body is too large: at most %d bytes are taken", tooLarge.Limit)
 	case err != nil:
-		return request{}, fmt.Errorf("the body ended early or came too slowly: %w", chat.ErrInvalid)
+		return request{}, refuse(chat.ErrInvalid, "the body ended early or came too slowly")
 	}
 	var q request
 	if q.parameters, err = parseParameters(body); err != nil {
@@ -161,7 +161,7 @@ func (c *call) once(body []byte) (*desk.Once, error) {
 	visible := func(b byte) bool { return b > ' ' && b < 0x7f }
 	if len(keys) > 1 || keys[0] == "" || len(keys[0]) > maxIdempotencyKey ||
 		slices.ContainsFunc([]byte(keys[0]), func(b byte) bool { return !visible(b) }) {
-		return nil, fmt.Errorf("Idempotency-Key must be one key of 1 to %d visible ASCII characters: %w", maxIdempotencyKey, chat.ErrInvalid)
+		return nil, refuse(chat.ErrInvalid, "Idempotency-Key must be one key of 1 to %d visible ASCII characters", maxIdempotencyKey)
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %s\n", c.r.Method, c.r.URL.Path)

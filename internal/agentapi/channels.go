@@ -2,7 +2,6 @@ package agentapi
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
@@ -43,7 +42,7 @@ func (a *API) operateChannel(c *call) (answer, error) {
 }
 
 func errNoChannel(name string) error {
-	return fmt.Errorf("there is no channel %s: %w", quote(name), chat.ErrNotFound)
+	return refuse(chat.ErrNotFound, "there is no channel %s", quote(name))
 }
 
 // channelsOf returns an agent's channels. Chat is always among them: one who never logged in to it is logged out.

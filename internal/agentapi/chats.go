@@ -2,7 +2,6 @@ package agentapi
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 
@@ -75,15 +74,21 @@ func (a *API) operate(c *call) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	action, err := op.decode(a.Directory, q.parameters)
-	if err != nil {
-		return nil, a.refusal(c, id, op, err)
+	action, wrong := op.decode(a.Directory, q.parameters)
+	if wrong != nil {
+		action = misread{chat.Operation(op.name)}
 	}
 	receipt, err := a.Desk.Operate(c.r.Context(), c.user.ID, id, action, q.once)
-	if errors.Is(err, chat.ErrNotFound) {
-		return nil, a.refusal(c, id, op, err)
-	}
-	if err != nil {
+	switch {
+	case wrong != nil && errors.Is(err, chat.ErrInvalid):
+		return nil, wrong
+	case errors.Is(err, chat.ErrNotFound):
+		// The chat, or only what the operation points to?
+		if _, none := a.Desk.View(c.r.Context(), c.user.ID, id); none != nil {
+			err = withoutTrace(none)
+		}
+		return nil, err
+	case err != nil:
 		return nil, err
 	}
 	if receipt.RefID == 0 {
@@ -92,14 +97,11 @@ func (a *API) operate(c *call) (answer, error) {
 	return answer{{"referenceId", receipt.RefID}}, nil
 }
 
-// refusal says why an operation was refused: what is wrong with the chat or its state is told before what is wrong with a parameter or a
-// target, which is err (agent-api 4.0).
-func (a *API) refusal(c *call, chatID string, op operation, err error) error {
-	if earlier := a.Desk.May(c.r.Context(), c.user.ID, chatID, chat.Operation(op.name)); earlier != nil {
-		return withoutTrace(earlier)
-	}
-	return err
-}
+// misread is the action of a request whose parameters are wrong. What is wrong with the chat, the state or the role is told before what is wrong
+// with a parameter (agent-api 4.0), and only the domain knows these; an action that it does not know it refuses last, with chat.ErrInvalid.
+type misread struct{ operation chat.Operation }
+
+func (m misread) Operation() chat.Operation { return m.operation }
 
 // withoutTrace gives every chat that the caller does not have the same answer.
 func withoutTrace(err error) error {
@@ -126,7 +128,7 @@ func (c *call) number(name string) (int64, error) {
 	}
 	n, err := strconv.ParseUint(value, 10, 31)
 	if err != nil {
-		return 0, fmt.Errorf("%s must be a whole number from 0 to %d: %w", name, math.MaxInt32, chat.ErrInvalid)
+		return 0, refuse(chat.ErrInvalid, "%s must be a whole number from 0 to %d", name, math.MaxInt32)
 	}
 	return int64(n), nil
 }

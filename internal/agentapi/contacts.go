@@ -2,7 +2,6 @@ package agentapi
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -138,7 +137,7 @@ func contactFilter(query func(string) string) (func(contactEntry) bool, error) {
 	types := parseSelection(query("type"))
 	for t := range types.names {
 		if t != userType && t != queueType && t != "Custom" {
-			return nil, fmt.Errorf("type %s is not one of User, Queue, Custom: %w", quote(t), chat.ErrInvalid)
+			return nil, refuse(chat.ErrInvalid, "type %s is not one of User, Queue, Custom", quote(t))
 		}
 	}
 	ch, phone := query("channel"), query("phoneNumber")
@@ -147,10 +146,10 @@ func contactFilter(query func(string) string) (func(contactEntry) bool, error) {
 	case "":
 	case namesMatch:
 		if patterns = strings.Fields(strings.ToLower(query("filterParameters"))); len(patterns) == 0 {
-			return nil, fmt.Errorf("give filterParameters to %s: %w", namesMatch, chat.ErrMissing)
+			return nil, refuse(chat.ErrMissing, "give filterParameters to %s", namesMatch)
 		}
 	default:
-		return nil, fmt.Errorf("filterName %s is not %s: %w", quote(name), namesMatch, chat.ErrInvalid)
+		return nil, refuse(chat.ErrInvalid, "filterName %s is not %s", quote(name), namesMatch)
 	}
 	return func(e contactEntry) bool {
 		switch {

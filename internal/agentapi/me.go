@@ -3,7 +3,6 @@ package agentapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -118,20 +117,20 @@ func (a *API) startSession(c *call, q request) (answer, error) {
 		return nil, err
 	}
 	if len(asked) == 0 {
-		return nil, fmt.Errorf(`name the media to log in to, as in "channels":["chat"]: %w`, chat.ErrMissing)
+		return nil, refuse(chat.ErrMissing, `name the media to log in to, as in "channels":["chat"]`)
 	}
 	var served []string
 	for _, m := range asked {
 		yes, known := media[m]
 		if !known {
-			return nil, fmt.Errorf("there is no medium %s: %w", quote(m), chat.ErrInvalid)
+			return nil, refuse(chat.ErrInvalid, "there is no medium %s", quote(m))
 		}
 		if yes && !slices.Contains(served, m) {
 			served = append(served, m)
 		}
 	}
 	if len(served) == 0 {
-		return nil, fmt.Errorf("none of these media is served here: log in to chat: %w", chat.ErrState)
+		return nil, refuse(chat.ErrState, "none of these media is served here: log in to chat")
 	}
 	_, err = a.Desk.LogIn(c.r.Context(), c.user.ID, served, q.once)
 	return nil, err
@@ -158,7 +157,7 @@ func (a *API) setState(c *call, q request, medium string, others ...string) (ans
 		for _, d := range a.Directory.AgentStates {
 			names = append(names, d.Operation)
 		}
-		return nil, fmt.Errorf("operationName %s is not one of %s: %w", quote(q.operation), strings.Join(names, ", "), chat.ErrInvalid)
+		return nil, refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(q.operation), strings.Join(names, ", "))
 	}
 	_, err := a.Desk.SetState(c.r.Context(), c.user.ID, medium, q.operation, q.once)
 	return nil, err

@@ -1,7 +1,6 @@
 package agentapi
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -91,7 +90,7 @@ func findOperation(name string) (operation, error) {
 	for _, o := range operations {
 		names = append(names, o.name)
 	}
-	return operation{}, fmt.Errorf("operationName %s is not one of %s: %w", quote(name), strings.Join(names, ", "), chat.ErrInvalid)
+	return operation{}, refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(name), strings.Join(names, ", "))
 }
 
 // plain is the decoder of an operation without parameters.
@@ -154,7 +153,7 @@ func removeParticipant(d *directory.Directory, p parameters) (chat.Action, error
 	}
 	t, err := findTarget(d, p, "targetUri", "targetPath", "userUri")
 	if err == nil && t.user == "" {
-		err = fmt.Errorf("only a user can be removed: %w", chat.ErrInvalid)
+		err = refuse(chat.ErrInvalid, "only a user can be removed")
 	}
 	return chat.RemoveParticipantFromConference{UserID: t.user, Farewell: f}, err
 }

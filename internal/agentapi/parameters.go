@@ -3,10 +3,9 @@ package agentapi
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
+	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,7 +25,7 @@ type parameters map[string]jsontext.Value
 func parseParameters(body []byte) (parameters, error) {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	if d.PeekKind() != '{' {
-		return nil, fmt.Errorf(`the body must be a JSON object such as {"operationName":"Ready"}: %w`, chat.ErrInvalid)
+		return nil, refuse(chat.ErrInvalid, `the body must be a JSON object such as {"operationName":"Ready"}`)
 	}
 	for {
 		_, err := d.ReadToken()
@@ -34,24 +33,24 @@ func parseParameters(body []byte) (parameters, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the body is not good JSON: %w: %s", chat.ErrInvalid, syntax(err))
+			return nil, refuse(chat.ErrInvalid, "the body is not good JSON: %s", syntax(err))
 		}
 		if d.StackDepth() > maxDepth {
-			return nil, fmt.Errorf("the body nests more than %d deep: %w", maxDepth, chat.ErrInvalid)
+			return nil, refuse(chat.ErrInvalid, "the body nests more than %d deep", maxDepth)
 		}
 		if d.StackDepth() == 0 && len(bytes.TrimSpace(body[d.InputOffset():])) > 0 {
-			return nil, fmt.Errorf("the body must be one JSON object, and something follows it: %w", chat.ErrInvalid)
+			return nil, refuse(chat.ErrInvalid, "the body must be one JSON object, and something follows it")
 		}
 	}
 	var p parameters
 	if err := json.Unmarshal(body, &p); err != nil {
-		return nil, fmt.Errorf("the body is not good JSON: %w: %s", chat.ErrInvalid, syntax(err))
+		return nil, refuse(chat.ErrInvalid, "the body is not good JSON: %s", syntax(err))
 	}
 	return p, nil
 }
 
-// syntax is what the JSON package says is wrong, without its own name in front.
-func syntax(err error) string { return strings.TrimPrefix(err.Error(), "jsontext: ") }
+// syntax is what the JSON package says is wrong, without its own name in front and cut to a bearable length: it quotes what it read.
+func syntax(err error) string { return cut(strings.TrimPrefix(err.Error(), "jsontext: "), 200) }
 
 // has says whether the property is there.
 func (p parameters) has(name string) bool {
@@ -66,7 +65,7 @@ func (p parameters) text(name string) (string, error) {
 	}
 	var s string
 	if p[name].Kind() != '"' || json.Unmarshal(p[name], &s) != nil {
-		return "", fmt.Errorf("%s must be a string: %w", name, chat.ErrInvalid)
+		return "", refuse(chat.ErrInvalid, "%s must be a string", name)
 	}
 	return s, nil
 }
@@ -82,7 +81,7 @@ func (p parameters) flag(name string) (bool, error) {
 	case `false`, `"false"`:
 		return false, nil
 	}
-	return false, fmt.Errorf("%s must be true or false: %w", name, chat.ErrInvalid)
+	return false, refuse(chat.ErrInvalid, "%s must be true or false", name)
 }
 
 // texts returns a list of strings; nil if it is absent.
@@ -92,13 +91,13 @@ func (p parameters) texts(name string) ([]string, error) {
 	}
 	var raw []jsontext.Value
 	if p[name].Kind() != '[' || json.Unmarshal(p[name], &raw) != nil {
-		return nil, fmt.Errorf("%s must be an array of strings: %w", name, chat.ErrInvalid)
+		return nil, refuse(chat.ErrInvalid, "%s must be an array of strings", name)
 	}
 	list := make([]string, 0, len(raw))
 	for _, r := range raw {
 		var s string
 		if r.Kind() != '"' || json.Unmarshal(r, &s) != nil {
-			return nil, fmt.Errorf("%s must be an array of strings: %w", name, chat.ErrInvalid)
+			return nil, refuse(chat.ErrInvalid, "%s must be an array of strings", name)
 		}
 		list = append(list, s)
 	}
@@ -112,7 +111,7 @@ func (p parameters) userData(name string) (chat.UserData, error) {
 	}
 	var u chat.UserData
 	if p[name].Kind() != '{' || json.Unmarshal(p[name], &u) != nil {
-		return nil, fmt.Errorf("%s must be an object: %w", name, chat.ErrInvalid)
+		return nil, refuse(chat.ErrInvalid, "%s must be an object", name)
 	}
 	return u, nil
 }
@@ -124,16 +123,21 @@ func (p parameters) operationName() (string, error) {
 		return "", err
 	}
 	if name == "" {
-		return "", fmt.Errorf(`give the operation, as in {"operationName":"Ready"}: %w`, chat.ErrMissing)
+		return "", refuse(chat.ErrMissing, `give the operation, as in {"operationName":"Ready"}`)
 	}
 	return name, nil
 }
 
 // quote shows what a caller wrote within an answer to her, cut to a bearable length.
 func quote(s string) string {
-	const most = 64
-	if utf8.RuneCountInString(s) > most {
-		s = string([]rune(s)[:most]) + "…"
+	return strconv.Quote(cut(s, 64))
+}
+
+func cut(s string, most int) string {
+	for i := range s {
+		if most--; most < 0 {
+			return s[:i] + "…"
+		}
 	}
-	return fmt.Sprintf("%q", s)
+	return s
 }

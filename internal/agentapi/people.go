@@ -1,7 +1,6 @@
 package agentapi
 
 import (
-	"fmt"
 	"maps"
 	"strconv"
 
@@ -10,7 +9,7 @@ import (
 )
 
 func errNobody(what string) error {
-	return fmt.Errorf("there is no such %s: %w", what, chat.ErrNotFound)
+	return refuse(chat.ErrNotFound, "there is no such %s", what)
 }
 
 // users answers GET /users (agent-api 6.1).

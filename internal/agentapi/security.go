@@ -2,7 +2,6 @@ package agentapi
 
 import (
 	"crypto/subtle"
-	"fmt"
 	"net/http"
 
 	"github.com/halley-chat/halley/internal/auth"
@@ -53,7 +52,7 @@ func (a *API) sameSite(r *http.Request, who auth.Principal) error {
 		return nil
 	}
 	if err := a.cross.Check(r); err != nil {
-		return fmt.Errorf("%w: add its origin to the allowed ones if it may do this", errForeign)
+		return refuse(errForeign, "this request comes from a page of another site: its origin is not among the allowed ones")
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package agentapi
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -23,21 +22,21 @@ func findTarget(d *directory.Directory, p parameters, ways ...string) (target, e
 			return target{}, err
 		case v == "":
 		case way != "":
-			return target{}, fmt.Errorf("give one target only, not both %s and %s: %w", way, w, chat.ErrInvalid)
+			return target{}, refuse(chat.ErrInvalid, "give one target only, not both %s and %s", way, w)
 		default:
 			way, value = w, v
 		}
 	}
 	switch way {
 	case "":
-		return target{}, fmt.Errorf("name the target by %s: %w", strings.Join(ways, " or "), chat.ErrMissing)
+		return target{}, refuse(chat.ErrMissing, "name the target by %s", strings.Join(ways, " or "))
 	case "queueName":
 		id, err := queueNamed(d, p)
 		return target{queue: id}, err
 	}
 	kind, id, ok := parseTarget(way, value)
 	if !ok {
-		return target{}, fmt.Errorf("%s must end in /users/{id}, /queues/{id} or /contacts/{id}: %w", way, chat.ErrInvalid)
+		return target{}, refuse(chat.ErrInvalid, "%s must end in /users/{id}, /queues/{id} or /contacts/{id}", way)
 	}
 	// A contact has the id of the user or the queue it stands for.
 	switch {
@@ -46,7 +45,7 @@ func findTarget(d *directory.Directory, p parameters, ways ...string) (target, e
 	case kind != "users" && d.Queue(id) != nil:
 		return target{queue: id}, nil
 	}
-	return target{}, fmt.Errorf("%s names nobody here: %w", way, chat.ErrNotFound)
+	return target{}, refuse(chat.ErrNotFound, "%s names nobody here", way)
 }
 
 // parseTarget takes kind and id from the end of a target's address. targetPath is a path of exactly that form; the others are absolute
@@ -76,7 +75,7 @@ func parseTarget(way, value string) (kind, id string, ok bool) {
 func colleague(d *directory.Directory, p parameters) (string, error) {
 	t, err := findTarget(d, p, "targetUri", "targetPath")
 	if err == nil && t.user == "" {
-		return "", fmt.Errorf("asking an agent through a queue is not offered: name a user: %w", chat.ErrNotAllowed)
+		return "", refuse(chat.ErrNotAllowed, "asking an agent through a queue is not offered: name a user")
 	}
 	return t.user, err
 }
@@ -90,7 +89,7 @@ func queueNamed(d *directory.Directory, p parameters) (string, error) {
 	if q := d.QueueByName(name); q != nil {
 		return q.ID, nil
 	}
-	return "", fmt.Errorf("queueName %s: there is no such queue: %w", quote(name), chat.ErrNotFound)
+	return "", refuse(chat.ErrNotFound, "queueName %s: there is no such queue", quote(name))
 }
 
 // maxID bounds the ids that are looked up at all. The longest of ours has 36 characters.
