@@ -53,19 +53,21 @@ type askedAdvice struct {
 	Interval *int64 `json:"interval,omitzero"`
 }
 
+// asGiven leaves a caller's raw JSON alone: what a repeated key means is the server's business [MSG-3, MSG-4].
+var asGiven = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(true), json.Deterministic(true))
+
 // encode returns the array that goes on the wire [MSG-1].
 func encode(msgs []outgoing) ([]byte, error) {
-	// The data of a caller may repeat a key; what that means is the server's business [MSG-4].
-	body, err := json.Marshal(msgs, jsontext.AllowDuplicateNames(true), json.Deterministic(true))
+	body, err := json.Marshal(msgs, asGiven)
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
 	return body, nil
 }
 
-// encodeData returns data as JSON; nothing is published as null.
+// encodeData returns data as JSON; nil is null.
 func encodeData(data any) (jsontext.Value, error) {
-	raw, err := json.Marshal(data, jsontext.AllowDuplicateNames(true), json.Deterministic(true))
+	raw, err := json.Marshal(data, asGiven)
 	if err != nil {
 		return nil, fmt.Errorf("encode data: %w", err)
 	}

@@ -80,23 +80,26 @@ func (s *session) exchange(ctx context.Context, t transport, patience time.Durat
 func (s *session) wait(ctx context.Context, t transport, w *waiter) (incoming, error) {
 	broken := t.ended()
 	for {
+		var err error
 		select {
 		case m := <-w.got:
 			return m, nil
 		case <-broken:
-			select {
-			case m := <-w.got: // in the last frame
-				return m, nil
-			default:
+			if w.accepted.Load() {
+				broken = nil // the answer to the call will be in the session's queue [DEL-9]
+				continue
 			}
-			if !w.accepted.Load() {
-				return incoming{}, t.err()
-			}
-			broken = nil // the answer to the call will be in the session's queue [DEL-9]
+			err = t.err()
 		case <-s.lost:
-			return incoming{}, ErrSessionLost
+			err = ErrSessionLost
 		case <-ctx.Done():
-			return incoming{}, context.Cause(ctx)
+			err = context.Cause(ctx)
+		}
+		select {
+		case m := <-w.got: // at the same moment
+			return m, nil
+		default:
+			return incoming{}, err
 		}
 	}
 }

@@ -26,7 +26,7 @@ type webSocket struct {
 	max      int64         // largest message accepted
 	receive  receiver
 
-	writing sync.Mutex
+	writing chan struct{} // holds a token while nobody writes
 	closing sync.Once
 	stop    chan struct{} // closed by close: the receiver need not wait any more
 	done    chan struct{} // closed when the reader has ended
@@ -70,9 +70,11 @@ func (c *Client) openWebSocket(ctx context.Context, receive receiver) (*webSocke
 		patience: c.opt.MaxNetworkDelay,
 		max:      c.opt.MaxResponse,
 		receive:  receive,
+		writing:  make(chan struct{}, 1),
 		stop:     make(chan struct{}),
 		done:     make(chan struct{}),
 	}
+	w.writing <- struct{}{}
 	go func() {
 		defer close(w.done)
 		w.failure = w.read()
@@ -90,34 +92,37 @@ func (w *webSocket) err() error {
 }
 
 func (w *webSocket) send(ctx context.Context, msgs []outgoing) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	body, err := encode(msgs)
 	if err != nil {
 		return err
 	}
-	return w.write(ws.NewTextFrame(body))
+	return w.write(ctx, ws.NewTextFrame(body))
 }
 
 // close says goodbye, closes the connection and waits for the reader.
 func (w *webSocket) close() {
 	w.closing.Do(func() {
 		close(w.stop)
-		_ = w.write(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, ""))) // the other side may be gone
+		goodbye := ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, ""))
+		_ = w.write(context.Background(), goodbye) // the other side may be gone
 		w.conn.Close()
 	})
 	<-w.done
 }
 
-// write sends a frame in one piece. A connection that does not take it in time is closed.
-func (w *webSocket) write(f ws.Frame) error {
+// write sends a frame in one piece, when those before it are out. A connection that does not take it in time is closed, so the wait
+// for it is bounded too.
+func (w *webSocket) write(ctx context.Context, f ws.Frame) error {
 	raw, err := ws.CompileFrame(ws.MaskFrameInPlace(f))
 	if err != nil {
 		return err
 	}
-	w.writing.Lock()
-	defer w.writing.Unlock()
+	select {
+	case <-w.writing:
+		defer func() { w.writing <- struct{}{} }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	overdue := time.AfterFunc(w.patience, func() { w.conn.Close() })
 	defer overdue.Stop()
 	if _, err := w.conn.Write(raw); err != nil {
@@ -178,10 +183,10 @@ func (w *webSocket) control(h ws.Header, body io.Reader) error {
 	}
 	switch h.OpCode {
 	case ws.OpPing:
-		return w.write(ws.NewPongFrame(payload))
+		return w.write(context.Background(), ws.NewPongFrame(payload))
 	case ws.OpClose:
 		code, reason := ws.ParseCloseFrameData(payload)
-		_ = w.write(ws.NewCloseFrame(payload[:min(len(payload), 2)])) // politeness; the connection is over
+		_ = w.write(context.Background(), ws.NewCloseFrame(payload[:min(len(payload), 2)])) // politeness; the connection is over
 		return fmt.Errorf("the server closed the websocket: %d %s", code, reason)
 	}
 	return nil
