@@ -1,0 +1,140 @@
+// Package process runs the real server binary for a benchmark and reads its figures from the operating system.
+package process
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Server is a running halley serve.
+type Server struct {
+	URL     string
+	Started time.Duration // from exec to the first answer of /readyz
+	cmd     *exec.Cmd
+	dir     string
+}
+
+// Start runs `binary serve` with demo data on a free port and an empty folder, and returns when it is ready.
+func Start(ctx context.Context, binary string, args ...string) (*Server, error) {
+	dir, err := os.MkdirTemp("", "halley-bench-")
+	if err != nil {
+		return nil, err
+	}
+	args = append([]string{"serve", "--demo", "--demo-customers", "0", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, args...)
+	cmd := exec.CommandContext(ctx, binary, args...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s (build it with `make build`): %w", binary, err)
+	}
+	s := &Server{cmd: cmd, dir: dir}
+	if s.URL, err = address(stderr); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	for {
+		res, err := http.Get(s.URL + "/readyz")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				s.Started = time.Since(began)
+				return s, nil
+			}
+		}
+		if ctx.Err() != nil {
+			return nil, errors.Join(ctx.Err(), s.Stop())
+		}
+	}
+}
+
+var listening = regexp.MustCompile(`listening.*?(127\.0\.0\.1:\d+)`)
+
+// address reads the log until the server names its address, and goes on reading so that the server never waits for us.
+func address(log io.Reader) (string, error) {
+	lines := bufio.NewScanner(log)
+	for lines.Scan() {
+		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+			go io.Copy(io.Discard, log)
+			return "http://" + m[1], nil
+		}
+	}
+	return "", errors.New("the server ended before it listened")
+}
+
+// Stop ends the server and removes its folder.
+func (s *Server) Stop() error {
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	err := s.cmd.Wait()
+	return errors.Join(err, os.RemoveAll(s.dir))
+}
+
+// Resident is the server's resident memory in bytes.
+func (s *Server) Resident() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("resident memory is read from /proc, which is there on Linux only: %w", err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, errors.New("no VmRSS in /proc/<pid>/status")
+}
+
+// CPU is the processor time that the server has used so far.
+func (s *Server) CPU() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	// Fields 14 and 15 (user, system) in ticks of 10 ms, counted after the command's closing bracket.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	var ticks int64
+	for _, f := range fields[11:13] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
+}
+
+// Machine describes where a benchmark ran: date, processor, cores, Go, commit.
+func Machine() string {
+	cpu := runtime.GOARCH
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(info)) {
+			if name, ok := strings.CutPrefix(line, "model name"); ok {
+				cpu = strings.Trim(name, " \t:\n")
+				break
+			}
+		}
+	}
+	commit := "unknown"
+	if out, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output(); err == nil {
+		commit = strings.TrimSpace(string(out))
+	} else if b, ok := debug.ReadBuildInfo(); ok {
+		commit = b.Main.Version
+	}
+	return fmt.Sprintf("%s, %s, %d cores, %s/%s, %s, commit %s", time.Now().UTC().Format(time.DateOnly), cpu, runtime.NumCPU(),
+		runtime.GOOS, runtime.GOARCH, runtime.Version(), commit)
+}
