@@ -188,7 +188,7 @@ func tidyPath(r *http.Request) (tidy *http.Request, ok bool) {
 
 // nothingHere answers for a path that nothing is served at. Below the API's roots one must be known even to learn that.
 func (a *API) nothingHere(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/api/v2/") || strings.HasPrefix(r.URL.Path, "/internal-api/") {
+	if p := r.URL.Path + "/"; strings.HasPrefix(p, "/api/v2/") || strings.HasPrefix(p, "/internal-api/") {
 		if _, err := a.authenticate(w, r); err != nil {
 			a.refuse(w, r, err)
 			return

@@ -7,43 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/directory"
 )
-
-// centre is a small directory for tests: dana, omar and lena are agents, ines supervises, admin administers.
-func centre(t testing.TB) *directory.Directory {
-	t.Helper()
-	support := &directory.Queue{ID: directory.ResourceID("queue", "support"), Name: "support", Description: "Parcels and returns"}
-	billing := &directory.Queue{ID: directory.ResourceID("queue", "billing"), Name: "billing"}
-	parcels := &directory.Skill{ID: directory.ResourceID("skill", "parcels"), Name: "parcels"}
-	user := func(name, first, last string, role directory.Role, queues ...string) *directory.User {
-		return &directory.User{
-			ID: directory.UserID(name), Name: name, FirstName: first, LastName: last, Email: name + "@example.com", EmployeeID: "E-" + name,
-			Roles: []directory.Role{role}, Queues: queues, Capacity: 3, PasswordHash: demoHash,
-		}
-	}
-	dana := user("dana", "Dana", "Reyes", directory.AgentRole, support.ID)
-	dana.Skills = map[string]int{parcels.ID: 8}
-	dana.Settings = map[string]map[string]string{"interaction-workspace": {"chat.nickname": "Dana R."}}
-	d, err := directory.New(directory.Directory{
-		Users: []*directory.User{
-			dana, user("omar", "Omar", "Haddad", directory.AgentRole, support.ID, billing.ID), user("lena", "Lena", "Kranz", directory.AgentRole),
-			user("ines", "Ines", "Moreau", directory.SupervisorRole), user("admin", "Ada", "Min", directory.AdminRole),
-			user("guest", "", "", "ROLE_NOBODY"),
-		},
-		Queues: []*directory.Queue{support, billing}, Skills: []*directory.Skill{parcels},
-		Services:    []*directory.Service{{Name: "support", Queue: support.ID}},
-		AgentStates: lunch,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 // TestOperations checks how each operation's parameters become an action (agent-api 4.2 to 4.13), and which mistakes only the wire can make.
 func TestOperations(t *testing.T) {
@@ -270,7 +240,7 @@ func FuzzFields(f *testing.F) {
 			t.Fatalf("%s: %v", raw, err)
 		}
 		var got map[string]jsontext.Value
-		if err := unmarshal(raw, &got); err != nil {
+		if err := json.Unmarshal(raw, &got); err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range []string{"id", "uri", "path"} {

@@ -1,0 +1,285 @@
+package agentapi
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/halley-chat/halley/bayeuxclient"
+	"github.com/halley-chat/halley/internal/auth"
+	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/desk"
+)
+
+// desktop is a client that is connected to its notifications.
+type desktop struct {
+	*client
+	bayeux *bayeuxclient.Client
+	told   chan string // one line per notification
+}
+
+// connect shakes hands over a transport and subscribes. The client uses its cookie alone from then on.
+func (c *client) connect(transport string, topics ...string) *desktop {
+	c.t.Helper()
+	c.get("/api/v2/me")
+	c.name = ""
+	d := &desktop{client: c, told: make(chan string, 100)}
+	var err error
+	d.bayeux, err = bayeuxclient.Dial(c.t.Context(), bayeuxclient.Options{
+		URL: c.base + notificationsPath, HTTP: c.http, Transports: []string{transport}, Backoff: time.Millisecond, MaxBackoff: 10 * time.Millisecond,
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { d.bayeux.Close(c.t.Context()) })
+	for _, topic := range topics {
+		if _, err := d.bayeux.Subscribe(c.t.Context(), topic, func(m bayeuxclient.Message) { d.told <- line(m) }); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return d
+}
+
+// line says in short what a notification says.
+func line(m bayeuxclient.Message) string {
+	var data struct {
+		MessageType      string       `json:"messageType"`
+		NotificationType string       `json:"notificationType"`
+		ReferenceID      int          `json:"referenceId"`
+		Chat             chatResource `json:"chat"`
+		Messages         []message    `json:"messages"`
+		Channels         []channel    `json:"channels"`
+	}
+	if err := json.Unmarshal(m.Data, &data); err != nil {
+		return err.Error()
+	}
+	said := []string{strings.TrimPrefix(m.Channel, "/v2/me/")}
+	switch data.MessageType {
+	case "ChannelStateChangeMessageV2":
+		for _, c := range data.Channels {
+			said = append(said, c.Channel, c.UserState.State)
+		}
+	case "MessageLogUpdated":
+		for _, m := range data.Messages {
+			said = append(said, fmt.Sprintf("%d:%s", m.Index, m.Type))
+		}
+	case "ChatStateChangeMessage":
+		said = append(said, data.NotificationType, string(data.Chat.State), fmt.Sprintf("in:%d", len(data.Chat.Participants)))
+		if data.ReferenceID != 0 {
+			said = append(said, fmt.Sprintf("ref:%d", data.ReferenceID))
+		}
+	default:
+		said = append(said, data.MessageType)
+	}
+	return strings.Join(said, " ")
+}
+
+// hears waits for notifications: these, in this order, and nothing between them.
+func (d *desktop) hears(want ...string) {
+	d.t.Helper()
+	for _, w := range want {
+		select {
+		case got := <-d.told:
+			if got != w {
+				d.t.Fatalf("heard %q, want %q", got, w)
+			}
+		case <-time.After(20 * time.Second):
+			d.t.Fatalf("heard nothing, want %q", w)
+		}
+	}
+}
+
+// TestStory is the main job, on both transports (agent-api 2, 4.1 to 4.7, 4.12, 5.4): dana hears all that concerns her, in the documented order, and
+// omar, who listens to everything, hears nothing of it (2.3, 2.5, A9).
+func TestStory(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []string{bayeuxclient.LongPolling, bayeuxclient.WebSocket} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, nil)
+			omar := h.as("omar").connect(transport, "/v2/me/chats", "/**")
+			dana := h.as("dana").connect(transport, TopicChats, TopicChannels, "/v2/me/unheard/of")
+
+			dana.startWork()
+			dana.hears("channels chat NotReady", "channels chat Ready")
+			pat := h.arrive()
+			dana.hears("chats StatusChange Invited in:0")
+			path := "/api/v2/me/chats/" + pat.ChatID
+			dana.ok(path, `{"operationName":"Accept","nickname":"Dana"}`)
+			dana.hears("chats StatusChange Chatting in:0 ref:1", "chats ParticipantsUpdated Chatting in:2", "chats 1:ParticipantJoined 2:Text 3:ParticipantJoined")
+
+			dana.ok(path, `{"operationName":"SendMessage","text":"Hello Pat"}`)
+			h.does(pat, chat.Type{})
+			h.does(pat, chat.Say{Text: "At last"})
+			dana.ok(path, `{"operationName":"SendStartTypingNotification"}`)
+			dana.ok(path, `{"operationName":"SendStopTypingNotification"}`)
+			dana.ok(path, `{"operationName":"SendUrl","url":"https://example.com/track"}`)
+			dana.hears("chats 4:Text", "chats 5:TypingStarted", "chats 6:Text", "chats 7:TypingStarted", "chats 8:TypingStopped", "chats 9:PushUrl")
+
+			dana.ok(path, `{"operationName":"AttachUserData","userData":{"Parcel":12}}`)
+			dana.ok(path, `{"operationName":"SetInFocus"}`)
+			dana.ok(path, `{"operationName":"DeleteUserData","keys":["Parcel"]}`)
+			dana.ok(path, `{"operationName":"SetDisposition","disposition":"refunded"}`)
+			dana.hears("chats PropertiesUpdated Chatting in:2 ref:2", "chats PropertiesUpdated Chatting in:2 ref:3", "chats PropertiesUpdated Chatting in:2 ref:4")
+
+			h.does(pat, chat.Disconnect{})
+			dana.ok(path, `{"operationName":"Complete"}`)
+			dana.hears("chats 10:ParticipantLeft", "chats ParticipantsUpdated Chatting in:1", "chats StatusChange Completed in:0 ref:5")
+
+			// The log-out reaches her before her session ends (2.6).
+			dana.ok("/api/v2/me", `{"operationName":"EndContactCenterSession"}`)
+			dana.hears("channels chat LoggedOut")
+			if r := dana.get("/api/v2/me"); r.status != http.StatusUnauthorized {
+				t.Errorf("after log-out: %d %s", r.status, r.body)
+			}
+
+			omar.ok("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat"]}`)
+			omar.hears("channels chat NotReady")
+		})
+	}
+}
+
+func (h *house) does(pat desk.CustomerChat, a chat.Action) {
+	h.t.Helper()
+	if _, err := h.Desk.CustomerDo(h.t.Context(), desk.Caller{Service: "support", ChatID: pat.ChatID, Key: pat.Key}, a, nil); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// TestLogOutEndsItsOwnSessionsOnly checks agent-api 2.6: all her sessions hear the log-out, those of another HTTP session go on.
+func TestLogOutEndsItsOwnSessionsOnly(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	first, second := h.as("dana"), h.as("dana")
+	// A cookie that is worth nothing makes a log-in of its own; without any she would share one.
+	second.do("GET", "/api/v2/me", "", "Cookie", auth.CookieName+"=x")
+	one, two := first.connect(bayeuxclient.LongPolling, TopicChannels), second.connect(bayeuxclient.WebSocket, TopicChannels)
+	one.startWork()
+	one.hears("channels chat NotReady", "channels chat Ready")
+	two.hears("channels chat NotReady", "channels chat Ready")
+	id := two.bayeux.ID()
+	one.ok("/api/v2/me", `{"operationName":"EndContactCenterSession"}`)
+	one.hears("channels chat LoggedOut")
+	two.hears("channels chat LoggedOut")
+	two.ok("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat"]}`)
+	two.hears("channels chat NotReady")
+	if two.bayeux.ID() != id {
+		t.Error("the other session was replaced")
+	}
+	if sessions := h.Bayeux().Stats().Sessions; sessions != 1 {
+		t.Errorf("%d sessions are left, want 1", sessions)
+	}
+}
+
+// exchange sends Bayeux messages and returns the answers.
+func (c *client) exchange(messages string, headers ...string) (status int, replies []bayeuxReply) {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.base+notificationsPath+"/handshake", strings.NewReader(messages))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if c.name != "" {
+		req.SetBasicAuth(c.name, c.password)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		if err := json.Unmarshal(raw, &replies); err != nil {
+			c.t.Fatalf("%v: %s", err, raw)
+		}
+	}
+	return resp.StatusCode, replies
+}
+
+type bayeuxReply struct {
+	Channel    string   `json:"channel"`
+	ClientID   string   `json:"clientId"`
+	Successful bool     `json:"successful"`
+	Error      string   `json:"error"`
+	Types      []string `json:"supportedConnectionTypes"`
+	Advice     struct {
+		Reconnect string `json:"reconnect"`
+		Timeout   int    `json:"timeout"`
+	} `json:"advice"`
+}
+
+const shakeHands = `[{"id":"1","channel":"/meta/handshake","version":"1.0","minimumVersion":"1.0","supportedConnectionTypes":["long-polling"]}]`
+
+// TestHandshakeIsForThoseWithARole checks agent-api 2.1: strangers get 401, users without permission a refusal in the words of CometD 3.
+func TestHandshakeIsForThoseWithARole(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(s *Settings) { s.Notifications.Transports = []string{"long-polling"} })
+	if status, _ := h.as("").exchange(shakeHands); status != http.StatusUnauthorized {
+		t.Errorf("a stranger: HTTP %d", status)
+	}
+	for name, may := range map[string]bool{"dana": true, "ines": true, "admin": true, "guest": false} {
+		status, replies := h.as(name).exchange(shakeHands)
+		if status != http.StatusOK || len(replies) != 1 || replies[0].Successful != may {
+			t.Fatalf("%s: HTTP %d %+v", name, status, replies)
+		}
+		r := replies[0]
+		if !may && (r.Error != "403::Handshake denied" || r.Advice.Reconnect != "none") {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if may && (r.Advice.Timeout != 30_000 || !slices.Equal(r.Types, []string{"long-polling"})) {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// TestSubscriptionRules checks agent-api 2.2 and A9: patterns and unknown topics are fine, the topics of others are for supervisors, nobody publishes.
+func TestSubscriptionRules(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	for name, others := range map[string]bool{"dana": false, "ines": true, "admin": true} {
+		c := h.as(name)
+		_, hello := c.exchange(shakeHands)
+		id := hello[0].ClientID
+		for topic, may := range map[string]bool{
+			"/v2/me/chats": true, "/**": true, "/*": true, "/v2/**": true, "/v2/me/*": true, "/v2/me/interactions": true, "/notifications/services": true,
+			"/v2/usersabc": true, "/v2/users": others, "/v2/users/*": others, "/v2/users/**": others, "/v2/users/x/chats": others, "/meta/connect": false,
+		} {
+			_, replies := c.exchange(`[{"channel":"/meta/subscribe","clientId":"` + id + `","subscription":"` + topic + `"}]`)
+			if len(replies) != 1 || replies[0].Successful != may {
+				t.Errorf("%s to %s: %+v", name, topic, replies)
+			}
+			if !may && topic != "/meta/connect" && replies[0].Error != "403:denied_by_security_policy:subscribe_denied" {
+				t.Errorf("%s to %s: %q", name, topic, replies[0].Error)
+			}
+		}
+		for _, topic := range []string{"/v2/me/chats", "/somewhere", "/service/x"} {
+			_, replies := c.exchange(`[{"channel":"` + topic + `","clientId":"` + id + `","data":{"x":1}}]`)
+			if len(replies) != 1 || replies[0].Successful || replies[0].Error != "403:denied_by_security_policy:publish denied" {
+				t.Errorf("%s publishes to %s: %+v", name, topic, replies)
+			}
+		}
+	}
+}
+
+// TestSessionsOfOthers checks A3, A4: a client id is worth nothing to another user.
+func TestSessionsOfOthers(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	_, hello := h.as("dana").exchange(shakeHands)
+	_, replies := h.as("omar").exchange(`[{"channel":"/meta/connect","connectionType":"long-polling","clientId":"` + hello[0].ClientID + `"}]`)
+	if len(replies) != 1 || replies[0].Successful || replies[0].Error != "402::Unknown client" || replies[0].Advice.Reconnect != "handshake" {
+		t.Errorf("%+v", replies)
+	}
+}

@@ -1,0 +1,329 @@
+package agentapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/halley-chat/halley/internal/agent"
+	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/desk"
+	"github.com/halley-chat/halley/internal/directory"
+)
+
+// TestWorkingDay follows dana over REST from log-in to log-out (agent-api 4.1 to 4.7, 4.12, 4.13, 4.15, 6.1 to 6.3).
+func TestWorkingDay(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	dana := h.as("dana")
+
+	me := dana.get("/api/v2/me?subresources=*")
+	if got := at[string](t, me, "user", "userName"); got != "dana" {
+		t.Fatalf("userName %q", got)
+	}
+	if got := at[[]channel](t, me, "user", "channels"); len(got) != 1 || got[0].UserState.State != agent.LoggedOutState {
+		t.Errorf("before log-in: %+v", got)
+	}
+	dana.name = "" // from here on the cookie is enough
+	r := dana.ok("/api/v2/me/", `{"operationName":"StartContactCenterSession","channels":["voice","chat"],"loginCode":null,"place":"P1"}`)
+	if r.body != `{"statusCode":0}` {
+		t.Errorf("session start: %s", r.body)
+	}
+	if got := at[channel](t, dana.get("/api/v2/me/channels/chat"), "channel"); got.UserState.State != agent.NotReadyState || got.DNDState != "Off" {
+		t.Errorf("after log-in: %+v", got)
+	}
+	dana.ok("/api/v2/me/channels/chat", `{"operationName":"Ready"}`)
+
+	pat := h.arrive()
+	path := dana.offered(pat.ChatID)
+	if got := at[chatResource](t, dana.get(path), "chat"); got.State != chat.Invited || !slices.Equal(got.Capabilities, []chat.Operation{"Accept", "Reject"}) || len(got.Participants) != 0 {
+		t.Errorf("offered: %+v", got)
+	}
+	if r := dana.get(path + "/messages"); r.status != http.StatusBadRequest || r.code() != "2" {
+		t.Errorf("messages while Invited: %d %s", r.status, r.body)
+	}
+
+	if got := dana.ok(path, `{"operationName":"Accept","nickname":"Dana"}`).body; got != `{"statusCode":0,"referenceId":1}` {
+		t.Errorf("Accept: %s", got)
+	}
+	if got := dana.ok(path, `{"operationName":"SendMessage","text":"Hello Pat"}`).body; got != `{"statusCode":0}` {
+		t.Errorf("SendMessage: %s", got)
+	}
+	dana.ok("/api/v2/me/interactions/"+pat.ChatID, `{"operationName":"InFocus"}`)
+	if got := dana.ok(path, `{"operationName":"SetDisposition","disposition":"refunded"}`).body; got != `{"statusCode":0,"referenceId":2}` {
+		t.Errorf("SetDisposition: %s", got)
+	}
+	dana.ok(path, `{"operationName":"AttachUserData","userData":{"Rate":1.50,"__proto__":{"a":null}}}`)
+	dana.ok(path, `{"operationName":"DeleteUserData","keys":["Rate","unknown"]}`)
+	got := at[chatResource](t, dana.get("/api/v2/chats/"+pat.ChatID), "chat")
+	if len(got.UserData) != 3 || string(got.UserData["__proto__"]) != `{"a":null}` || string(got.UserData["DispositionCode"]) != `"refunded"` {
+		t.Errorf("user data: %v", got.UserData)
+	}
+
+	messages := at[[]message](t, dana.get(path+"/messages/"), "messages")
+	var types []chat.MessageType
+	for i, m := range messages {
+		if types = append(types, m.Type); m.Index != int64(i+1) {
+			t.Errorf("message %d has index %d", i, m.Index)
+		}
+	}
+	if want := []chat.MessageType{"ParticipantJoined", "Text", "ParticipantJoined", "Text"}; !slices.Equal(types, want) {
+		t.Errorf("messages %v, want %v", types, want)
+	}
+	if got := at[[]message](t, dana.get(path+"/messages?startIndex=2&count=1"), "messages"); len(got) != 1 || got[0].Index != 2 {
+		t.Errorf("one message from the second on: %+v", got)
+	}
+	if got := at[[]message](t, dana.get(path+"/messages?startIndex=0&count=0"), "messages"); len(got) != len(messages) {
+		t.Errorf("0 means all: %d of %d", len(got), len(messages))
+	}
+
+	if got := at[[]string](t, dana.get("/api/v2/me/chats"), "uris"); !slices.Equal(got, []string{testBase + "/chats/" + pat.ChatID}) {
+		t.Errorf("uris %v", got)
+	}
+	if got := at[[]chatResource](t, dana.get("/api/v2/me/chats/?fields=*"), "chats"); len(got) != 1 || got[0].State != chat.Chatting || len(got[0].Participants) != 2 {
+		t.Errorf("chats %+v", got)
+	}
+	if got := string(at[jsontext.Value](t, dana.get("/api/v2/me/chats?fields=state"), "chats")); got !=
+		`[{"id":"`+pat.ChatID+`","uri":"`+testBase+`/chats/`+pat.ChatID+`","path":"/chats/`+pat.ChatID+`","state":"Chatting"}]` {
+		t.Errorf("fields=state: %s", got)
+	}
+	if got := at[[]chatResource](t, dana.get("/api/v2/me?subresources=chats,channelStates&fields=userName"), "user", "chats"); len(got) != 1 {
+		t.Errorf("chats of /me: %+v", got)
+	}
+
+	if _, err := h.Desk.CustomerDo(t.Context(), desk.Caller{Service: "support", ChatID: pat.ChatID, Key: pat.Key}, chat.Disconnect{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	dana.ok(path, `{"operationName":"Complete"}`)
+	if got := at[[]string](t, dana.get("/api/v2/me/chats"), "uris"); len(got) != 0 {
+		t.Errorf("still in the list: %v", got)
+	}
+	if r := dana.get(path); r.status != http.StatusNotFound {
+		t.Errorf("completed chat: %d %s", r.status, r.body)
+	}
+
+	if got := dana.ok("/api/v2/me", `{"operationName":"EndContactCenterSession"}`).body; got != `{"statusCode":0}` {
+		t.Errorf("session end: %s", got)
+	}
+	if r := dana.get("/api/v2/me"); r.status != http.StatusUnauthorized || r.code() != "20" {
+		t.Errorf("the cookie after log-out: %d %s", r.status, r.body)
+	}
+}
+
+// TestStates checks agent-api 6.1, 6.3: operations on one channel and on all, custom states, what is refused.
+func TestStates(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	omar := h.as("omar")
+	refused := func(path, body string, status int, code string) {
+		t.Helper()
+		if r := omar.post(path, body); r.status != status || r.code() != code {
+			t.Errorf("POST %s %s: %d %s, want %d and %s", path, body, r.status, r.body, status, code)
+		}
+	}
+	state := func() channel {
+		t.Helper()
+		return at[[]channel](t, omar.get("/api/v2/me/channels"), "channels")[0]
+	}
+
+	refused("/api/v2/me/channels/chat", `{"operationName":"Ready"}`, 400, "2")
+	refused("/api/v2/me", `{"operationName":"Ready"}`, 400, "2")
+	refused("/api/v2/me", `{"operationName":"StartContactCenterSession"}`, 400, "1")
+	refused("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":[]}`, 400, "1")
+	refused("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":"chat"}`, 400, "10")
+	refused("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat","telegraph"]}`, 400, "10")
+	refused("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["voice"]}`, 400, "2")
+	omar.ok("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat","chat"]}`)
+	omar.ok("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat"]}`)
+
+	omar.ok("/api/v2/me", `{"operationName":"Ready"}`)
+	if got := state(); got.UserState.ID != agent.Ready.ID {
+		t.Errorf("ready: %+v", got)
+	}
+	omar.ok("/api/v2/me/channels/chat/", `{"operationName":"Lunch"}`)
+	if got := state(); got.UserState != (userState{ID: lunch[0].ID, DisplayName: "Lunch", State: "NotReady", Reason: "Lunch"}) {
+		t.Errorf("lunch: %+v", got)
+	}
+	omar.ok("/api/v2/me", `{"operationName":"DoNotDisturbOn"}`)
+	if got := state(); got.DNDState != "On" || got.UserState.DisplayName != "Lunch" {
+		t.Errorf("do not disturb: %+v", got)
+	}
+	refused("/api/v2/me/channels/chat", `{"operationName":"ready"}`, 400, "10")
+	refused("/api/v2/me/channels/chat", `{"operationName":"StartContactCenterSession"}`, 400, "10")
+	refused("/api/v2/me/channels/voice", `{"operationName":"Ready"}`, 400, "2")
+	refused("/api/v2/me/channels/telegraph", `{"operationName":"Ready"}`, 404, "6")
+	if r := omar.post("/api/v2/me", `{"operationName":"Dinner"}`); !strings.Contains(r.message(), "StartContactCenterSession") || !strings.Contains(r.message(), "Lunch") {
+		t.Errorf("an unknown operation should be told what there is: %s", r.body)
+	}
+	if r := omar.get("/api/v2/me/channels/voice"); r.status != http.StatusNotFound {
+		t.Errorf("no voice here: %d %s", r.status, r.body)
+	}
+}
+
+// TestDirectories checks the neighbours that desktops call (agent-api 6.4 to 6.6).
+func TestDirectories(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	h.as("omar").startWork()
+	dana := h.as("dana")
+	omarID, support := directory.UserID("omar"), directory.ResourceID("queue", "support")
+	skill := directory.ResourceID("skill", "parcels")
+	cases := []struct{ path, want string }{
+		{"/api/v2/me/devices", `{"statusCode":0,"uris":[]}`},
+		{"/api/v2/me/calls/?fields=*", `{"statusCode":0,"calls":[]}`},
+		{"/api/v2/groups", `{"statusCode":0,"uris":[]}`},
+		{"/api/v2/queues/" + support, `{"statusCode":0,"queue":{"id":"` + support + `","name":"support","description":"Parcels and returns","channel":"chat","uri":"` +
+			testBase + `/queues/` + support + `","path":"/queues/` + support + `"}}`},
+		{"/api/v2/skills?fields=name", `{"statusCode":0,"skills":[{"id":"` + skill + `","name":"parcels","uri":"` + testBase + `/skills/` + skill + `","path":"/skills/` + skill + `"}]}`},
+		{"/api/v2/skills/" + skill + "?fields=id", `{"statusCode":0,"skill":{"id":"` + skill + `","uri":"` + testBase + `/skills/` + skill + `","path":"/skills/` + skill + `"}}`},
+		{"/api/v2/users/" + omarID + "?fields=lastName,nothing", `{"statusCode":0,"user":{"id":"` + omarID + `","lastName":"Haddad","uri":"` + testBase + `/users/` + omarID + `","path":"/users/` + omarID + `"}}`},
+		{"/api/v2/features", `{"statusCode":0,"uris":["` + testBase + `/features/api-multimedia","` + testBase + `/features/api-multimedia-chat"]}`},
+		{"/api/v2/settings", `{"statusCode":0,"settings":[{"displayName":"Agent States","uri":"` + testBase + `/settings/agent-states"},{"displayName":"Dispositions","uri":"` + testBase + `/settings/dispositions"}]}`},
+		{"/api/v2/settings/dispositions", `{"statusCode":0,"key":"name","settings":[{"name":"refunded","displayName":"Refunded"},{"name":"spam","displayName":"Spam"}]}`},
+		{"/internal-api/business-attributes/", `{"statusCode":0,"businessAttributes":[{"name":"DispositionCode","values":[{"name":"refunded","displayName":"Refunded"},{"name":"spam","displayName":"Spam"}]}]}`},
+		{"/api/v2/settings/agent-states", `{"statusCode":0,"key":"id","settings":[` +
+			`{"id":"9430250E-0A1B-421F-B372-F29E69366DED","operationName":"Ready","displayName":"Ready","state":"Ready"},` +
+			`{"id":"900D55CC-2BB0-431F-8BF9-D3525B383BE6","operationName":"NotReady","displayName":"Not Ready","state":"NotReady"},` +
+			`{"id":"0F7F5003-EF26-4D13-A6EF-D0C7EC819BEB","operationName":"Offline","displayName":"Offline","state":"LoggedOut"},` +
+			`{"id":"` + lunch[0].ID + `","operationName":"Lunch","displayName":"Lunch","state":"NotReady","reason":"Lunch"}]}`},
+		{"/api/v2/contacts?name=omar", `{"statusCode":0,"totalCount":1,"contacts":[{"id":"` + omarID + `","name":"omar","type":"User","userName":"omar","firstName":"Omar","lastName":"Haddad",` +
+			`"employeeId":"E-omar","emailAddress":"omar@example.com","phoneNumbers":[],"businessUnits":[],"roles":["ROLE_AGENT"],"uri":"` + testBase + `/contacts/` + omarID + `","path":"/contacts/` + omarID + `",` +
+			`"availability":{"channels":[{"channel":"chat","available":true,"userActivity":"Idle","userState":{"id":"9430250E-0A1B-421F-B372-F29E69366DED","displayName":"Ready","state":"Ready"}}]}}]}`},
+		{"/api/v2/contacts/" + support, `{"statusCode":0,"contact":{"id":"` + support + `","name":"support","type":"Queue","channel":"chat","uri":"` + testBase + `/contacts/` + support + `","path":"/contacts/` + support + `"}}`},
+	}
+	for _, c := range cases {
+		if r := dana.get(c.path); r.status != http.StatusOK || r.body != c.want {
+			t.Errorf("GET %s: %d\n got %s\nwant %s", c.path, r.status, r.body, c.want)
+		}
+	}
+
+	me := dana.get("/api/v2/me?subresources=skills,settings,groups")
+	if got := at[[]userSkill](t, me, "user", "skills"); len(got) != 1 || got[0].Level != "8" {
+		t.Errorf("skills %+v", got)
+	}
+	if got := at[map[string]map[string]string](t, me, "user", "settings")["interaction-workspace"]; got["chat.nickname"] != "Dana R." || got["interaction.disposition.key-name"] != "DispositionCode" {
+		t.Errorf("the user's own settings win over the centre's: %v", got)
+	}
+	if strings.Contains(me.body, "argon2") {
+		t.Error("a password hash left the house")
+	}
+	if r := dana.get("/api/v2/me"); strings.Contains(r.body, `"chats"`) || strings.Contains(r.body, `"settings"`) {
+		t.Errorf("subresources nobody asked for: %s", r.body)
+	}
+}
+
+// TestContactFilters checks agent-api 6.5.
+func TestContactFilters(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	dana := h.as("dana")
+	cases := map[string][]string{
+		"":                           {"dana", "omar", "lena", "ines", "support", "billing"},
+		"type=Queue":                 {"support", "billing"},
+		"type=User&limit=2&offset=1": {"omar", "lena"},
+		"type=Custom":                nil,
+		"name=omar,billing,nobody":   {"omar", "billing"},
+		"name=Omar":                  nil,
+		"channel=chat&type=Queue":    {"support", "billing"},
+		"channel=voice":              nil,
+		"phoneNumber=12":             nil,
+		"offset=100":                 nil,
+		"filterName=NamesOrPhoneNumberMatches&filterParameters=*n*+REY*":      {"dana"},
+		"filterName=NamesOrPhoneNumberMatches&filterParameters=omar&limit=10": {"omar"},
+		"filterName=NamesOrPhoneNumberMatches&filterParameters=o":             nil,
+		"filterName=NamesOrPhoneNumberMatches&filterParameters=*i*l*":         {"billing"},
+	}
+	for query, want := range cases {
+		var names []string
+		r := dana.get("/api/v2/contacts?" + query)
+		for _, c := range at[[]userContact](t, r, "contacts") {
+			names = append(names, c.Name)
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("%s: %v, want %v", query, names, want)
+		}
+	}
+	if r := dana.get("/api/v2/contacts?limit=1"); at[int](t, r, "totalCount") != 6 {
+		t.Errorf("totalCount counts before paging: %s", r.body)
+	}
+	for query, code := range map[string]string{
+		"type=Robot": "10", "limit=-1": "10", "offset=x": "10", "filterName=Regex": "10", "filterName=NamesOrPhoneNumberMatches": "1",
+	} {
+		if r := dana.get("/api/v2/contacts?" + query); r.status != http.StatusBadRequest || r.code() != code {
+			t.Errorf("%s: %d %s, want %s", query, r.status, r.body, code)
+		}
+	}
+}
+
+func TestWildcards(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		pattern, s string
+		want       bool
+	}{
+		{"dana", "dana", true}, {"dana", "danae", false}, {"*", "", true}, {"d*", "dana", true}, {"*a", "dana", true}, {"d*a", "da", true},
+		{"d*d", "d", false}, {"*an*n*", "dana nun", true}, {"a*b*a", "aba", true}, {"ab*ba", "aba", false}, {"***", "x", true}, {"", "x", false},
+	} {
+		if got := wildcard(c.pattern, c.s); got != c.want {
+			t.Errorf("%q on %q: %v", c.pattern, c.s, got)
+		}
+	}
+}
+
+// TestIdempotencyKey checks agent-api 1.4 and B5: the same request gets its first answer, in parallel too; another one under the key is refused.
+func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	dana := h.as("dana")
+	dana.startWork()
+	path := dana.accepted(h.arrive().ChatID)
+	const key = "Idempotency-Key"
+	body := `{"operationName":"SetDisposition","disposition":"refunded"}`
+
+	first := dana.post(path, body, key, "k-1")
+	replies := make(chan reply, 8)
+	for range cap(replies) {
+		go func() { replies <- dana.post(path, body, key, "k-1") }()
+	}
+	for range cap(replies) {
+		if r := <-replies; r.status != http.StatusOK || r.body != first.body {
+			t.Errorf("again: %d %s, first %s", r.status, r.body, first.body)
+		}
+	}
+	for range cap(replies) {
+		go func() { replies <- dana.post(path, `{"operationName":"SendMessage","text":"once"}`, key, "k-2") }()
+	}
+	for range cap(replies) {
+		if r := <-replies; r.body != `{"statusCode":0}` {
+			t.Errorf("in parallel: %d %s", r.status, r.body)
+		}
+	}
+	if r := dana.get(path + "/messages"); strings.Count(r.body, `"once"`) != 1 {
+		t.Errorf("written once: %s", r.body)
+	}
+
+	for _, other := range []string{`{"operationName":"SetDisposition","disposition":"spam"}`, `{"operationName":"SetDisposition"}`} {
+		if r := dana.post(path, other, key, "k-1"); r.status != http.StatusConflict || r.code() != "19" {
+			t.Errorf("another body: %d %s", r.status, r.body)
+		}
+	}
+	// The key of another path and of another user is another key.
+	if r := dana.post("/api/v2/me/channels/chat", `{"operationName":"Ready"}`, key, "k-1"); r.status != http.StatusOK {
+		t.Errorf("another path: %d %s", r.status, r.body)
+	}
+	omar := h.as("omar")
+	if r := omar.post("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat"]}`, key, "k-1"); r.status != http.StatusOK {
+		t.Errorf("another user: %d %s", r.status, r.body)
+	}
+	for _, bad := range []string{strings.Repeat("x", maxIdempotencyKey+1), "a b", "é"} {
+		if r := dana.post(path, body, key, bad); r.status != http.StatusBadRequest || r.code() != "10" {
+			t.Errorf("key %.20q: %d %s", bad, r.status, r.body)
+		}
+	}
+	if r := dana.post(path, body, key, strings.Repeat("~", maxIdempotencyKey)); r.status != http.StatusOK {
+		t.Errorf("the longest key: %d %s", r.status, r.body)
+	}
+}
