@@ -50,8 +50,10 @@ func (d *draft) transfer(userID string, a Transfer) error {
 	if err := a.Farewell.check(); err != nil {
 		return err
 	}
-	if pending := slices.ContainsFunc(d.users(), func(id string) bool { return d.Seats[id].transfer() }); pending {
-		return refuse(ErrState, "another transfer of this chat is pending")
+	for _, seat := range d.Seats {
+		if seat.transfer() {
+			return refuse(ErrState, "another transfer of this chat is pending")
+		}
 	}
 	if a.Queue != "" {
 		d.farewell(userID, a.Farewell)

@@ -134,4 +134,6 @@ func (d *draft) customerGoes(cause Cause) {
 	if !d.served() {
 		d.dismissHidden(cause)
 	}
+	// A member who stayed while the chat waited for its next owner has it now.
+	d.succeed()
 }
