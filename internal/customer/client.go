@@ -2,8 +2,6 @@ package customer
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -144,7 +142,7 @@ func (c *Client) post(ctx context.Context, operation string, params []Param) (En
 	}
 	var e Envelope
 	if err := json.Unmarshal(raw, &e); err != nil {
-		return Envelope{}, fmt.Errorf("%s: the answer with HTTP status %d is not one of the chat API (is %s the right server?): %w", what, resp.StatusCode, c.Server, err)
+		return Envelope{}, &Error{Operation: what, HTTP: resp.StatusCode, RetryAfter: retryAfter(resp), Foreign: true}
 	}
 	if resp.StatusCode != http.StatusOK || e.StatusCode != 0 {
 		return e, &Error{Operation: what, HTTP: resp.StatusCode, RetryAfter: retryAfter(resp), Envelope: e}
@@ -173,11 +171,15 @@ type Error struct {
 	Operation  string
 	HTTP       int           // status of the response
 	RetryAfter time.Duration // 0: the server does not say
+	Foreign    bool          // the answer is none of the chat API, and Envelope is empty
 	Envelope   Envelope
 }
 
 // Error says what was refused, and why.
 func (e *Error) Error() string {
+	if e.Foreign {
+		return fmt.Sprintf("%s: the answer, with HTTP status %d, is not one of the chat API; is this the right server?", e.Operation, e.HTTP)
+	}
 	var why strings.Builder
 	for _, p := range e.Envelope.Errors {
 		fmt.Fprintf(&why, "; %d %s", p.Code, p.Advice)
@@ -190,16 +192,3 @@ func (e *Error) Temporary() bool { return e.Envelope.StatusCode == 1 || e.HTTP >
 
 // Ended says whether there is no chat any more.
 func (e *Error) Ended() bool { return e.Envelope.ChatEnded }
-
-// temporary says whether it is worth to try again: no answer, or one that asks for it.
-func temporary(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	var refused *Error
-	if errors.As(err, &refused) {
-		return refused.Temporary()
-	}
-	var untrusted *tls.CertificateVerificationError
-	return !errors.As(err, &untrusted)
-}

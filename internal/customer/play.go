@@ -18,6 +18,8 @@ const (
 	maxTries = 10
 	// firstPause is the pause after the first failure; it doubles up to longestPause.
 	firstPause, longestPause = 250 * time.Millisecond, 5 * time.Second
+	// answerTime bounds one request. The server answers at once, always.
+	answerTime = 30 * time.Second
 	// farewellTime bounds the attempt to leave in good manners when the play is stopped.
 	farewellTime = time.Second
 )
@@ -63,10 +65,10 @@ type player struct {
 	random  *rand.Rand
 	log     *slog.Logger
 
-	next    int64 // position to ask for
-	polled  time.Time
-	answers []string // since her last words
-	said    int      // for the names of messages
+	next    int64     // position to ask for
+	polled  time.Time // last look
+	answers []string  // since her last words
+	said    int       // for the names of messages
 }
 
 func newPlayer(c *Client, s *Script, o PlayOptions) *player {
@@ -80,13 +82,13 @@ func newPlayer(c *Client, s *Script, o PlayOptions) *player {
 	return &player{Client: c, script: s, options: o, log: log, next: 1, random: rand.New(rand.NewPCG(o.Seed, 0))}
 }
 
-// start requests the chat.
+// start requests the chat. A request without an answer is not repeated: the chat may have begun.
 func (p *player) start(ctx context.Context) error {
 	params := []Param{{"nickname", p.script.Nickname}, {"subject", p.script.Subject}, {"emailAddress", p.script.Email}}
 	for k, v := range p.script.UserData {
 		params = append(params, Data(k, v))
 	}
-	return p.insist(ctx, func() (Envelope, error) { return p.Start(ctx, params...) })
+	return p.insist(ctx, answeredTemporary, func(ctx context.Context) (Envelope, error) { return p.Start(ctx, params...) })
 }
 
 // follow plays the lines. After the last one she stays until the chat is over.
@@ -122,7 +124,7 @@ func (p *player) turn(ctx context.Context, l Line) error {
 		return err
 	}
 	if l.Typing > 0 {
-		if err := p.insist(ctx, func() (Envelope, error) { return p.StartTyping(ctx, "") }); err != nil {
+		if err := p.insist(ctx, temporary, func(ctx context.Context) (Envelope, error) { return p.StartTyping(ctx, "", From(p.next)) }); err != nil {
 			return err
 		}
 		if err := p.pause(ctx, p.about(l.Typing)); err != nil {
@@ -135,17 +137,17 @@ func (p *player) turn(ctx context.Context, l Line) error {
 		// With a name of its own, a message whose answer was lost may be sent again.
 		name := Once(fmt.Sprintf("line-%d", p.said))
 		p.answers = nil
-		return p.insist(ctx, func() (Envelope, error) {
+		return p.insist(ctx, temporary, func(ctx context.Context) (Envelope, error) {
 			return p.Send(ctx, l.Text, Param{"messageType", "text"}, name, From(p.next))
 		})
 	case l.Typing > 0:
-		return p.insist(ctx, func() (Envelope, error) { return p.StopTyping(ctx) })
+		return p.insist(ctx, temporary, func(ctx context.Context) (Envelope, error) { return p.StopTyping(ctx, From(p.next)) })
 	}
 	return nil
 }
 
 func (p *player) leave(ctx context.Context) error {
-	return p.insist(ctx, func() (Envelope, error) { return p.Disconnect(ctx, From(p.next)) })
+	return p.insist(ctx, temporary, func(ctx context.Context) (Envelope, error) { return p.Disconnect(ctx, From(p.next)) })
 }
 
 // await polls until the other side says what she waits for; false: her patience is at its end.
@@ -177,28 +179,28 @@ func (p *player) pause(ctx context.Context, d time.Duration) error {
 		if err := sleep(ctx, time.Until(look)); err != nil {
 			return err
 		}
-		if err := p.insist(ctx, func() (Envelope, error) { return p.Refresh(ctx, From(p.next)) }); err != nil {
+		if err := p.insist(ctx, temporary, func(ctx context.Context) (Envelope, error) { return p.Refresh(ctx, From(p.next)) }); err != nil {
 			return err
 		}
 	}
 }
 
-// insist does something until it succeeds or is refused for good, and takes in what the answer tells.
-func (p *player) insist(ctx context.Context, do func() (Envelope, error)) error {
+// insist does something until it succeeds or fails for good, and takes in what the answer tells.
+func (p *player) insist(ctx context.Context, mayRepeat func(error) bool, do func(context.Context) (Envelope, error)) error {
 	for try, wait := 1, firstPause; ; try, wait = try+1, min(2*wait, longestPause) {
-		e, err := do()
+		e, err := once(ctx, do)
 		if err == nil {
 			return p.take(e)
 		}
 		var refused *Error
-		if errors.As(err, &refused) {
-			if refused.Ended() {
-				return errOver
-			}
-			wait = max(wait, refused.RetryAfter)
+		if errors.As(err, &refused) && refused.Ended() {
+			return errOver
 		}
-		if !temporary(err) || try == maxTries {
+		if ctx.Err() != nil || try == maxTries || !mayRepeat(err) {
 			return err
+		}
+		if refused != nil {
+			wait = max(wait, refused.RetryAfter)
 		}
 		p.log.Warn("she tries again", "chat", p.ChatID(), "in", wait, "error", err)
 		if err := sleep(ctx, wait); err != nil {
@@ -207,7 +209,26 @@ func (p *player) insist(ctx context.Context, do func() (Envelope, error)) error 
 	}
 }
 
-// take reads an answer: what is new in the transcript, and whether the chat is over.
+func once(ctx context.Context, do func(context.Context) (Envelope, error)) (Envelope, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return do(ctx)
+}
+
+// temporary says whether it is worth to try again: there was no answer, or one that asks for it.
+func temporary(err error) bool {
+	var refused *Error
+	return !errors.As(err, &refused) || refused.Temporary()
+}
+
+// answeredTemporary is temporary for what must not be repeated without knowing what became of it.
+func answeredTemporary(err error) bool {
+	var refused *Error
+	return errors.As(err, &refused) && refused.Envelope.StatusCode == 1
+}
+
+// take reads an answer: what is new in the transcript, and whether the chat is over. She asks for the transcript whatever she does, so every
+// answer is also a look.
 func (p *player) take(e Envelope) error {
 	for _, m := range e.Messages {
 		if m.Index < p.next {
@@ -219,9 +240,7 @@ func (p *player) take(e Envelope) error {
 			p.answers = append(p.answers, m.Text)
 		}
 	}
-	if len(e.Messages) > 0 {
-		p.polled = time.Now()
-	}
+	p.polled = time.Now()
 	if e.ChatEnded {
 		p.say("", "(the chat is over)")
 		return errOver

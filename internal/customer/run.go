@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"sync"
 )
@@ -42,6 +43,9 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("script: %w", err)
 	}
 	count := max(o.Count, 1)
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: count}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
 	out := &sharedWriter{to: o.Out}
 	failures := make([]error, count)
 	var playing sync.WaitGroup
@@ -51,7 +55,7 @@ func Run(ctx context.Context, o Options) error {
 			if o.Out != nil {
 				po.Out = out.prefixed(i, count)
 			}
-			err := Play(ctx, &Client{Server: o.Server, Service: o.Service}, o.Script, po)
+			err := Play(ctx, &Client{Server: o.Server, Service: o.Service, HTTP: client}, o.Script, po)
 			if err != nil && count > 1 {
 				err = fmt.Errorf("customer %d: %w", i+1, err)
 			}

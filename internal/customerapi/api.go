@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/halley-chat/halley/internal/desk"
 	"github.com/halley-chat/halley/internal/directory"
@@ -153,7 +154,7 @@ func (a *API) refuse(w http.ResponseWriter, t target, err error) {
 
 // write sends one JSON object.
 func write(w http.ResponseWriter, status int, body any) {
-	raw, err := json.Marshal(body)
+	raw, err := encode(body)
 	if err != nil {
 		// Only raw JSON from the store could fail here, and it was checked when it came in: the recovery of serve reports it.
 		panic(err)
@@ -167,6 +168,9 @@ func write(w http.ResponseWriter, status int, body any) {
 	// A client that has gone needs no answer, and there is nobody to tell.
 	_, _ = w.Write(raw)
 }
+
+// encode writes JSON in which eventAttributes stand as they came in.
+func encode(v any) ([]byte, error) { return json.Marshal(v, jsontext.PreserveRawStrings(true)) }
 
 // newReference draws what joins an answer to a line of the log.
 func newReference() string {

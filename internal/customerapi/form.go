@@ -49,32 +49,45 @@ func (f *form) set(name, value string) {
 
 func (f *form) get(name string) string { return f.values[name] }
 
-// readForm reads the parameters of a request from its query and its body; the body wins. [1.3]
+// readForm reads the parameters of a request. [1.3]
 func readForm(w http.ResponseWriter, r *http.Request, maxBody int64) (form, error) {
-	f := form{values: map[string]string{}}
 	header := r.Header.Get("Content-Type")
-	kind, params, err := mime.ParseMediaType(header)
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
-		kind = ""
-	}
-	if header != "" && kind != formEncoded && kind != multipartForm {
-		return f, errContentType
+	kind, boundary, err := encodingOf(header)
+	if err != nil {
+		return form{}, err
 	}
 	if r.ContentLength > maxBody {
-		return f, errTooLarge
+		return form{}, errTooLarge
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return f, errTooLarge
+		return form{}, errTooLarge
 	case err != nil:
-		return f, fmt.Errorf("%w: the body could not be read to its end", errBody)
+		return form{}, fmt.Errorf("%w: it has no end", errBody)
 	case header == "" && len(body) > 0:
-		return f, errContentType
+		return form{}, errContentType
 	}
-	f.readPairs(r.URL.RawQuery)
-	boundary := params["boundary"]
+	return parseForm(r.URL.RawQuery, kind, boundary, body)
+}
+
+// encodingOf reads a Content-Type. None at all is fine for an empty body.
+func encodingOf(header string) (kind, boundary string, err error) {
+	if header == "" {
+		return formEncoded, "", nil
+	}
+	kind, params, err := mime.ParseMediaType(header)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) || kind != formEncoded && kind != multipartForm {
+		return "", "", errContentType
+	}
+	return kind, params["boundary"], nil
+}
+
+// parseForm reads the parameters of the query and of the body; the body wins.
+func parseForm(query, kind, boundary string, body []byte) (form, error) {
+	f := form{values: map[string]string{}}
+	f.readPairs(query)
 	if kind == formEncoded || boundary == "" {
 		boundary = guessBoundary(body)
 	}
@@ -134,7 +147,7 @@ func (f *form) readParts(body []byte, boundary string) error {
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // a body that breaks off gives an error which wraps io.EOF
 			return nil
 		}
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -17,17 +16,12 @@ import (
 	"github.com/halley-chat/halley/internal/directory"
 )
 
-const (
-	maxAttributes      = 16 << 10 // bytes of eventAttributes (5.2)
-	maxMessageType     = 255      // characters of messageType
-	maxClientMessageID = 128      // characters of clientMessageId (2.0)
-)
-
-var tooLongAdvice = fmt.Sprintf("at most %d characters of text and %d bytes of eventAttributes", chat.MaxText, maxAttributes)
+// maxClientMessageID bounds a clientMessageId, in characters. [2.0]
+const maxClientMessageID = 128
 
 // operation is something a customer does in her chat.
 type operation struct {
-	// action reads what is asked for. A nil action changes nothing; once makes it happen at most once.
+	// action reads what is asked for; whether it is allowed, the chat decides. A nil action changes nothing; once makes it happen at most once.
 	action func(f form, t target, s *directory.Service) (a chat.Action, once *desk.Once, err error)
 	poll   bool // refresh: it reads, whatever else it carries
 	leave  bool // disconnect: to repeat it on an ended chat is fine
@@ -62,12 +56,12 @@ func (a *API) operate(r *http.Request, t target, service *directory.Service, op 
 	action, once, err := op.action(f, t, service)
 	switch {
 	case op.poll:
-		if action != nil && !cc.Ended {
+		if action != nil {
 			cc = a.tryPreview(ctx, caller, action, cc)
 		}
 		return a.envelope(ctx, cc, wanted)
-	case cc.Ended && !op.leave && (once == nil || err != nil):
-		// With a clientMessageId the desk decides: it may have answered this very message before the end.
+	case cc.Ended && !op.leave && once == nil:
+		// With a clientMessageId the desk looks first whether it has answered this very message before the end.
 		return envelope{}, fmt.Errorf("%s: %w", t.operation, chat.ErrEnded)
 	case err != nil:
 		return envelope{}, err
@@ -91,20 +85,10 @@ func (a *API) tryPreview(ctx context.Context, caller desk.Caller, action chat.Ac
 	return next
 }
 
-// say is send. [2.2]
+// say is send. Of eventAttributes, text that is not a JSON object is ignored. [2.2, 1.3]
 func say(f form, t target, _ *directory.Service) (chat.Action, *desk.Once, error) {
 	m := chat.Say{Text: f.get("message"), MessageType: f.get("messageType")}
-	attributes := f.get("eventAttributes")
-	switch {
-	case blank(m.Text):
-		return nil, nil, invalid{newProblem(codeMessage, "message is needed")}
-	case utf8.RuneCountInString(m.Text) > chat.MaxText, len(attributes) > maxAttributes:
-		return nil, nil, invalid{newProblem(codeTooLong, tooLongAdvice)}
-	case utf8.RuneCountInString(m.MessageType) > maxMessageType:
-		return nil, nil, invalid{newProblem(codeRefused, fmt.Sprintf("messageType has at most %d characters", maxMessageType))}
-	}
-	// Text that is not a JSON object is ignored. [1.3]
-	if raw := jsontext.Value(attributes); raw.IsValid() && raw.Kind() == '{' {
+	if raw := jsontext.Value(f.get("eventAttributes")); raw.IsValid() && raw.Kind() == '{' {
 		m.Attributes = raw
 	}
 	id := f.get("clientMessageId")
@@ -114,7 +98,7 @@ func say(f form, t target, _ *directory.Service) (chat.Action, *desk.Once, error
 	if !isMessageID(id) {
 		return nil, nil, invalid{newProblem(codeRefused, fmt.Sprintf("clientMessageId is 1 to %d visible ASCII characters", maxClientMessageID))}
 	}
-	return m, &desk.Once{Key: "customer/" + t.chatID + "/" + id, Sum: sumOf(m.Text, m.MessageType, attributes)}, nil
+	return m, &desk.Once{Key: "customer/" + t.chatID + "/" + id, Sum: sumOf(m.Text, m.MessageType, string(m.Attributes))}, nil
 }
 
 // isMessageID checks the form of a clientMessageId. [2.0]
@@ -136,7 +120,7 @@ func sumOf(parts ...string) [sha256.Size]byte {
 	return sha256.Sum256(b)
 }
 
-// startTyping and stopTyping tell that she types. What she has typed so far is shown if the service shows it, and cut, not refused. [2.3]
+// startTyping and stopTyping tell that she types, and what she has typed so far if the service shows it. [2.3]
 func startTyping(f form, _ target, s *directory.Service) (chat.Action, *desk.Once, error) {
 	return chat.Type{Preview: previewOf(f, s)}, nil, nil
 }
@@ -157,7 +141,7 @@ func previewOf(f form, s *directory.Service) string {
 	if !s.TypingPreview {
 		return ""
 	}
-	return cut(f.get("message"), chat.MaxText)
+	return f.get("message")
 }
 
 // disconnect ends the chat for her. [2.5]

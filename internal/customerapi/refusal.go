@@ -102,11 +102,13 @@ func refusalOf(err error) refusal {
 	case errors.As(err, &parameters):
 		return refusal{http: http.StatusBadRequest, problems: parameters}
 	case errors.Is(err, chat.ErrTooLong):
-		return refusal{http: http.StatusBadRequest, problems: problems(codeTooLong, tooLongAdvice)}
+		return refusal{http: http.StatusBadRequest, problems: problems(codeTooLong, err.Error())}
+	case errors.Is(err, chat.ErrMissing):
+		return refusal{http: http.StatusBadRequest, problems: problems(codeMessage, err.Error())}
 	case errors.Is(err, store.ErrKeyReused):
 		return refusal{http: http.StatusBadRequest, problems: problems(codeRefused, "This clientMessageId was used for another message; give each message one of its own.")}
-	case errors.Is(err, chat.ErrMissing), errors.Is(err, chat.ErrInvalid), errors.Is(err, chat.ErrState), errors.Is(err, chat.ErrNotAllowed):
-		return refusal{http: http.StatusBadRequest, problems: problems(codeRefused, "The request was refused: "+err.Error())}
+	case errors.Is(err, chat.ErrInvalid), errors.Is(err, chat.ErrState), errors.Is(err, chat.ErrNotAllowed):
+		return refusal{http: http.StatusBadRequest, problems: problems(codeRefused, err.Error())}
 	case errors.Is(err, errBody):
 		return refusal{http: http.StatusBadRequest, problems: problems(codeRefused, err.Error())}
 	case errors.As(err, &fast):

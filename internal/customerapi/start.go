@@ -5,9 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
-	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/desk"
 	"github.com/halley-chat/halley/internal/directory"
 )
@@ -15,10 +13,7 @@ import (
 // defaultEndpoint is what a client may name as endpoint: it stands for the service's own queue. [2.1, 5.1]
 const defaultEndpoint = "Environment:default"
 
-// maxNickname is how many characters of a name are shown; the rest is cut. [5.2]
-const maxNickname = 255
-
-// start requests a chat. [2.1]
+// start requests a chat. The limits of names and texts are the chat's own. [2.1]
 func (a *API) start(w http.ResponseWriter, r *http.Request, service *directory.Service) (envelope, error) {
 	if client := clientAddress(r, a.settings.TrustedProxies); !a.free(client) {
 		if wait := a.starts.admit(household(client), time.Now()); wait > 0 {
@@ -33,7 +28,9 @@ func (a *API) start(w http.ResponseWriter, r *http.Request, service *directory.S
 	if len(problems) > 0 {
 		return envelope{}, problems
 	}
-	a.logIgnored(dataOf(f).ignored, service, "")
+	data := dataOf(f)
+	a.logIgnored(data.ignored, service, "")
+	wish.UserData = data.userData()
 	cc, err := a.desk.StartChat(r.Context(), wish)
 	if err != nil {
 		return envelope{}, err
@@ -41,7 +38,7 @@ func (a *API) start(w http.ResponseWriter, r *http.Request, service *directory.S
 	return a.envelope(r.Context(), cc, span{from: 1})
 }
 
-// wishOf reads what a request for a chat asks for, or everything that is wrong with it.
+// wishOf reads what a request for a chat asks for, apart from the data, or everything that is wrong with it.
 func wishOf(f form, service *directory.Service) (desk.StartChat, invalid) {
 	nickname, problems := nicknameOf(f)
 	demand := func(field string, code int, advice string) {
@@ -58,17 +55,10 @@ func wishOf(f form, service *directory.Service) (desk.StartChat, invalid) {
 	if email := f.get("emailAddress"); !blank(email) && !isEmail(email) {
 		problems = append(problems, newProblem(codeInvalidEmail, "emailAddress must be of the form x@y"))
 	}
-	text := f.get("text")
-	if blank(text) {
-		text = ""
-	}
-	if utf8.RuneCountInString(text) > chat.MaxText {
-		problems = append(problems, newProblem(codeTooLong, tooLongAdvice))
-	}
 	if e := f.get("endpoint"); e != "" && e != defaultEndpoint {
 		problems = append(problems, newProblem(codeNoNewChat, "this endpoint is unknown or not allowed; leave it out"))
 	}
-	return desk.StartChat{Service: service, Nickname: nickname, UserData: dataOf(f).userData(), Text: text}, problems
+	return desk.StartChat{Service: service, Nickname: nickname, Text: f.get("text")}, problems
 }
 
 // dataOf is what the customer attaches to her chat: what she has told about herself under the names that agents know, then her userData. [2.1]
@@ -98,7 +88,7 @@ func nicknameOf(f form) (string, invalid) {
 	default:
 		nickname = first + " " + last
 	}
-	return cut(nickname, maxNickname), nil
+	return nickname, nil
 }
 
 // isEmail checks no more than the form x@y. [2.1]
@@ -108,14 +98,3 @@ func isEmail(s string) bool {
 }
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
-
-// cut returns at most n characters of s.
-func cut(s string, n int) string {
-	for i := range s {
-		if n == 0 {
-			return s[:i]
-		}
-		n--
-	}
-	return s
-}
