@@ -68,10 +68,13 @@ type Config struct {
 
 // Auth authenticates requests. Its methods may be called from many goroutines.
 type Auth struct {
-	cfg       Config
-	mac       []byte // key of this process for MACs
-	decoy     encoded
-	hashes    map[string]encoded // by user id, parsed once
+	cfg    Config
+	mac    []byte // key of this process for MACs
+	decoy  encoded
+	hashes map[string]encoded // by user id, parsed once
+	// rows keeps table and store in agreement. Who reads a row into the table or writes one for a log-in that is there holds it shared; who removes a
+	// log-in from both holds it alone. So no row comes back after its log-in has ended.
+	rows      sync.RWMutex
 	logins    *logins
 	names     *throttle
 	addresses *throttle
@@ -191,27 +194,29 @@ func (a *Auth) byToken(ctx context.Context, token string, now time.Time) (*login
 		return nil, nil
 	}
 	h := hashToken(token, u)
-	for {
-		l, ended := a.logins.find(h, now)
-		if l != nil {
-			return l, nil
-		}
-		row, err := a.cfg.Store.Login(ctx, h)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("look up a log-in: %w", err)
-		}
-		if row.UserID != u.ID || now.Sub(row.Seen) > a.cfg.IdleTimeout {
-			return nil, nil
-		}
-		l, pushed := a.logins.adopt(&login{hash: h, token: token, user: u, csrf: row.CSRF, created: row.Created, seen: now, saved: row.Seen}, ended)
-		a.gone(ctx, pushed)
-		if l != nil {
-			return l, nil
-		}
+	if l := a.logins.find(h, now); l != nil {
+		return l, nil
 	}
+	l, surplus, err := a.fromStore(ctx, h, token, u, now)
+	a.drop(ctx, surplus)
+	return l, err
+}
+
+// fromStore takes a log-in into the table which an earlier run of the server has made.
+func (a *Auth) fromStore(ctx context.Context, h tokenHash, token string, u *directory.User, now time.Time) (_ *login, surplus string, err error) {
+	a.rows.RLock()
+	defer a.rows.RUnlock()
+	row, err := a.cfg.Store.Login(ctx, h)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, "", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("look up a log-in: %w", err)
+	case row.UserID != u.ID || now.Sub(row.Seen) > a.cfg.IdleTimeout:
+		return nil, "", nil
+	}
+	l, surplus := a.logins.adopt(&login{hash: h, token: token, user: u, csrf: row.CSRF, created: row.Created, seen: now, saved: row.Seen})
+	return l, surplus, nil
 }
 
 // logIn makes a log-in, or finds the user's shared one.
@@ -225,56 +230,63 @@ func (a *Auth) logIn(ctx context.Context, u *directory.User, share bool, now tim
 	if err != nil {
 		return nil, err
 	}
-	l, pushed := a.logins.enter(fresh, share)
-	a.gone(ctx, pushed)
+	row := fresh.row() // now: once it is entered, other requests see and change it
+	l, surplus := a.logins.enter(fresh, share)
+	a.drop(ctx, surplus)
 	if l != fresh {
 		return l, nil
 	}
 	// A disk that cannot be written now must not keep anybody out: the sweeper tries again, and a crash before that costs this client one more log-in.
-	if err := a.save(ctx, fresh.row()); err != nil {
+	if err := a.save(ctx, row); err != nil {
 		a.cfg.Logger.Warn("log-in not saved; a restart would end it", "user", u.Name, "login", fresh.name(), "error", err)
 	}
 	return l, nil
 }
 
-// save writes a row, and takes it away again if its log-in has ended meanwhile.
+// save writes the row of a log-in, unless it has ended.
 func (a *Auth) save(ctx context.Context, row store.Login) error {
-	// The log-in is made, whether or not the client waits for the answer.
-	ctx = context.WithoutCancel(ctx)
-	if err := a.cfg.Store.SaveLogin(ctx, row); err != nil {
-		return fmt.Errorf("save a log-in: %w", err)
-	}
-	if !a.logins.markSaved(row) {
-		return a.forget(ctx, row.TokenHash)
-	}
-	return nil
-}
-
-func (a *Auth) forget(ctx context.Context, hashes ...tokenHash) error {
-	if err := a.cfg.Store.DeleteLogins(context.WithoutCancel(ctx), hashes...); err != nil {
-		return fmt.Errorf("delete a log-in: %w", err)
-	}
-	return nil
-}
-
-// End ends a log-in: its cookie is worth nothing from now on. A log-in that has ended already is not an error.
-func (a *Auth) End(ctx context.Context, login string) error {
-	l := a.logins.take(login)
-	if l == nil {
+	a.rows.RLock()
+	defer a.rows.RUnlock()
+	if !a.logins.has(row.TokenHash) {
 		return nil
 	}
-	err := a.forget(ctx, l.hash)
-	a.onEnd(login)
+	// The log-in is made, whether or not the client waits for the answer.
+	if err := a.cfg.Store.SaveLogin(context.WithoutCancel(ctx), row); err != nil {
+		return fmt.Errorf("save a log-in: %w", err)
+	}
+	a.logins.saved(row)
+	return nil
+}
+
+// End ends a log-in: its cookie is worth nothing from now on. A log-in that has ended already is not an error. After an error the cookie is worthless to this
+// server, and may be good again after a restart.
+func (a *Auth) End(ctx context.Context, login string) error {
+	ended, err := a.remove(ctx, login)
+	if ended {
+		a.onEnd(login)
+	}
 	return err
 }
 
-// gone finishes a log-in that was taken out of the table, if there is one.
-func (a *Auth) gone(ctx context.Context, l *login) {
+func (a *Auth) remove(ctx context.Context, login string) (ended bool, err error) {
+	a.rows.Lock()
+	defer a.rows.Unlock()
+	l := a.logins.take(login)
 	if l == nil {
+		return false, nil
+	}
+	if err := a.cfg.Store.DeleteLogins(context.WithoutCancel(ctx), l.hash); err != nil {
+		return true, fmt.Errorf("delete a log-in: %w", err)
+	}
+	return true, nil
+}
+
+// drop ends a log-in that nobody has asked to end, if there is one of this name.
+func (a *Auth) drop(ctx context.Context, login string) {
+	if login == "" {
 		return
 	}
-	if err := a.forget(ctx, l.hash); err != nil {
-		a.cfg.Logger.Warn("an ended log-in is still stored; it will be pruned when it is idle", "login", l.name(), "error", err)
+	if err := a.End(ctx, login); err != nil {
+		a.cfg.Logger.Warn("an ended log-in is still stored; it will be pruned when it is idle", "login", login, "error", err)
 	}
-	a.onEnd(l.name())
 }

@@ -77,7 +77,6 @@ type logins struct {
 	byName map[string]*login
 	byUser map[string][]*login // by user id
 	shared map[string]*login   // by user id: the one for clients that send Basic and no cookie
-	ended  uint64              // how many were removed; see adopt
 }
 
 func newLogins(idle time.Duration) *logins {
@@ -95,11 +94,11 @@ func (ls *logins) see(l *login, now time.Time) *login {
 	return l
 }
 
-// find returns the log-in with this hash, or nil, and the count of ended log-ins at that moment.
-func (ls *logins) find(h tokenHash, now time.Time) (l *login, ended uint64) {
+// find returns the log-in with this hash, or nil.
+func (ls *logins) find(h tokenHash, now time.Time) *login {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	return ls.see(ls.byHash[h], now), ls.ended
+	return ls.see(ls.byHash[h], now)
 }
 
 // findShared returns the shared log-in of a user, or nil.
@@ -118,45 +117,39 @@ func (ls *logins) touch(name string, now time.Time) {
 	}
 }
 
-// enter puts a new log-in into the table. If it is to be shared and the user has a shared one by now, that one is returned instead. Beyond maxLogins the
-// user's least recently seen log-in is removed and returned as pushed, for the caller to end.
-func (ls *logins) enter(l *login, share bool) (entered, pushed *login) {
+// enter puts a new log-in into the table. If it is to be shared and the user has a shared one by now, that one is returned instead. If the user
+// has more than maxLogins now, surplus names the one that was seen least recently, for the caller to end.
+func (ls *logins) enter(l *login, share bool) (entered *login, surplus string) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if share {
 		if other := ls.see(ls.shared[l.user.ID], l.seen); other != nil {
-			return other, nil
+			return other, ""
 		}
 		ls.shared[l.user.ID] = l
 	}
 	return l, ls.put(l)
 }
 
-// adopt puts a log-in that was read from the store into the table and returns it, or the one that another request has put there meanwhile. It
-// returns nil if a log-in has ended since find counted them: the row may have been read just before it was deleted, so it must be read again.
-func (ls *logins) adopt(l *login, ended uint64) (adopted, pushed *login) {
+// adopt puts a log-in that was read from the store into the table, unless another request has put it there meanwhile.
+func (ls *logins) adopt(l *login) (adopted *login, surplus string) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if other := ls.byHash[l.hash]; other != nil {
-		return other, nil
-	}
-	if ended != ls.ended {
-		return nil, nil
+		return other, ""
 	}
 	return l, ls.put(l)
 }
 
-// put enters l and returns the log-in that had to go for it, if any. The caller holds mu.
-func (ls *logins) put(l *login) (pushed *login) {
+// put enters l. The caller holds mu.
+func (ls *logins) put(l *login) (surplus string) {
 	ls.byHash[l.hash], ls.byName[l.name()] = l, l
 	all := append(ls.byUser[l.user.ID], l)
 	ls.byUser[l.user.ID] = all
 	if len(all) <= maxLogins {
-		return nil
+		return ""
 	}
-	pushed = slices.MinFunc(all, func(a, b *login) int { return a.seen.Compare(b.seen) })
-	ls.remove(pushed)
-	return pushed
+	return slices.MinFunc(all, func(a, b *login) int { return a.seen.Compare(b.seen) }).name()
 }
 
 // take removes the log-in of this name and returns it, or nil.
@@ -164,14 +157,9 @@ func (ls *logins) take(name string) *login {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	l := ls.byName[name]
-	if l != nil {
-		ls.remove(l)
+	if l == nil {
+		return nil
 	}
-	return l
-}
-
-// remove takes l out of the table. The caller holds mu.
-func (ls *logins) remove(l *login) {
 	delete(ls.byHash, l.hash)
 	delete(ls.byName, l.name())
 	id := l.user.ID
@@ -182,7 +170,7 @@ func (ls *logins) remove(l *login) {
 	if ls.shared[id] == l {
 		delete(ls.shared, id)
 	}
-	ls.ended++
+	return l
 }
 
 // idleAt returns the names of the log-ins that are over.
@@ -211,14 +199,18 @@ func (ls *logins) unsaved() []store.Login {
 	return rows
 }
 
-// markSaved notes that the store has this row. It reports false if the log-in has ended meanwhile, so that the row must go again.
-func (ls *logins) markSaved(row store.Login) bool {
+// has says whether the log-in with this hash is in the table.
+func (ls *logins) has(h tokenHash) bool {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	l := ls.byHash[row.TokenHash]
-	if l == nil {
-		return false
+	return ls.byHash[h] != nil
+}
+
+// saved notes that the store has this row.
+func (ls *logins) saved(row store.Login) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if l := ls.byHash[row.TokenHash]; l != nil {
+		l.saved = row.Seen
 	}
-	l.saved = row.Seen
-	return true
 }

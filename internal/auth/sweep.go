@@ -57,7 +57,7 @@ func (a *Auth) sweep(ctx context.Context, now time.Time) {
 		if a.inUse(name) {
 			a.logins.touch(name, now)
 		} else {
-			a.gone(ctx, a.logins.take(name))
+			a.drop(ctx, name)
 		}
 	}
 	a.saveSeen(ctx)
