@@ -15,7 +15,7 @@ type (
 	Started struct {
 		Service  string   `json:"service"`
 		Queue    string   `json:"queue"` // id
-		UserData UserData `json:"userData,omitempty"`
+		UserData UserData `json:"userData,omitzero"`
 	}
 	// Joined says that a participant is in. With the id of one who is in already it changes her visibility or role: a consulted agent
 	// becomes known to the customer (agent-api 4.8, 4.9).
@@ -34,7 +34,7 @@ type (
 		Label      string         `json:"label,omitzero"`   // messageType, as the sender gave it
 		TreatAs    string         `json:"treatAs,omitzero"` // "System", or ""
 		Visibility Visibility     `json:"visibility"`
-		Attributes jsontext.Value `json:"attributes,omitempty"` // eventAttributes
+		Attributes jsontext.Value `json:"attributes,omitzero"` // eventAttributes
 	}
 	// URLPushed is a URL for the customer to open.
 	URLPushed struct {
@@ -92,8 +92,8 @@ type (
 	}
 	// DataChanged sets and removes attached data.
 	DataChanged struct {
-		Set     UserData `json:"set,omitempty"`
-		Deleted []string `json:"deleted,omitempty"`
+		Set     UserData `json:"set,omitzero"`
+		Deleted []string `json:"deleted,omitzero"`
 		RefID   int64    `json:"refId,omitzero"`
 	}
 	// Focused says that an agent looks at the chat now.

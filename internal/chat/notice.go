@@ -1,8 +1,6 @@
 package chat
 
-import (
-	"slices"
-)
+import "slices"
 
 // Notices returns what each agent concerned is told about a change, in the order that is documented for her: first whoever caused it, then the others by
 // user id. after is before with the events applied; the resources in the notices show the chat after the change.

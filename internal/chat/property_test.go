@@ -77,7 +77,7 @@ func (w *world) command(t *rapid.T) chat.Command {
 		return w.ending(t)
 	case dice < 35:
 		return chat.Command{Actor: chat.Actor{Kind: chat.ByCustomer}, Action: rapid.SampledFrom([]chat.Action{
-			chat.Say{Text: "hello"}, chat.Say{Text: "hi", Attributes: jsontext.Value(`{ "a": 1 }`)}, chat.Type{Preview: "he"}, chat.Type{}, chat.StopTyping{},
+			chat.Say{Text: "hello"}, chat.Say{Text: "hi", Attributes: jsontext.Value(`{ "a": 1 }`)}, chat.Say{Text: "ho", Attributes: jsontext.Value("{}")}, chat.Type{Preview: "he"}, chat.Type{}, chat.StopTyping{},
 			chat.PreviewText{Preview: "hel"}, chat.UpdateData{UserData: chat.UserData{"Order": jsontext.Value("4711")}},
 		}).Draw(t, "customer")}
 	}
@@ -205,6 +205,9 @@ func (w *world) checkLog(t *rapid.T) {
 			t.Fatal(err)
 		}
 		back[i] = e
+	}
+	if !reflect.DeepEqual(back, w.log) {
+		t.Fatalf("the log came back as\n%+v, was\n%+v", back, w.log)
 	}
 	if got := chat.Replay(w.state.ID, back); !reflect.DeepEqual(got, w.state) {
 		t.Fatalf("replayed\n%+v, want\n%+v", got, w.state)
