@@ -57,7 +57,6 @@ func DefaultSettings() Settings {
 		MaxBody: 256 << 10,
 		ContactCenter: map[string]map[string]string{"interaction-workspace": {
 			"chat.nickname": "$Agent.UserName$", "chat.typing-is-enabled": "true", "chat.typing-timeout": "10",
-			"interaction.disposition.key-name": "DispositionCode", "interaction.disposition.value-business-attribute": dispositionAttribute,
 		}},
 		Notifications: Notifications{
 			Transports: []string{"websocket", "long-polling"}, Timeout: 30 * time.Second, MaxInterval: 10 * time.Second, MaxSessionsPerBrowser: 3,

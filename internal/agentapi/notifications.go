@@ -23,7 +23,8 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 	opt := bayeux.Options{
 		Timeout: s.Timeout, Interval: s.Interval, MaxInterval: s.MaxInterval, MaxSessionsPerBrowser: s.MaxSessionsPerBrowser,
 		WS:             bayeux.WSOptions{ConfirmByPing: true},
-		ErrorStyle:     bayeux.ErrorStyleV3, // we take the place of a CometD 3 product
+		BrowserCookie:  bayeux.CookieOptions{Secure: true}, // where the request is
+		ErrorStyle:     bayeux.ErrorStyleV3,                // we take the place of a CometD 3 product
 		AllowedOrigins: a.Settings.AllowedOrigins, AllowedHeaders: []string{csrfHeader},
 		Policy: policy{directory: a.Directory}, Source: feeds{a.Desk}, Logger: a.Logger,
 	}

@@ -134,10 +134,14 @@ func (a *API) feature(c *call) (answer, error) {
 	return nil, errNobody("feature")
 }
 
-// settingsOf merges the settings of the contact centre with the user's own, which win (agent-api 6.1).
+// settingsOf merges what desktops must know of this server, the settings of the contact centre and the user's own; the later win (agent-api 6.1).
 func (a *API) settingsOf(u *directory.User) map[string]map[string]string {
+	ours := map[string]map[string]string{"interaction-workspace": {
+		"interaction.disposition.key-name":                 a.Desk.Settings.DispositionKey,
+		"interaction.disposition.value-business-attribute": dispositionAttribute,
+	}}
 	merged := map[string]map[string]string{}
-	for _, sections := range []map[string]map[string]string{a.Settings.ContactCenter, u.Settings} {
+	for _, sections := range []map[string]map[string]string{ours, a.Settings.ContactCenter, u.Settings} {
 		for name, section := range sections {
 			if merged[name] == nil {
 				merged[name] = map[string]string{}
