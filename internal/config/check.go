@@ -21,11 +21,11 @@ const (
 	maxCustomers = 1000
 )
 
-// Check says what is wrong with the settings that are single values, in one line; [Config.Directory] checks the rest.
+// Check says what is wrong with the settings that are single values; [Config.Directory] checks the rest. The error is a *Error.
 func (c *Config) Check() error {
 	for _, rule := range []func() error{c.checkAddresses, c.checkDemo, c.checkLog, c.checkRanges, c.checkLists, c.checkTimeZone} {
 		if err := rule(); err != nil {
-			return err
+			return wrong(err)
 		}
 	}
 	return nil

@@ -34,8 +34,13 @@ var reserved = []string{
 	"Ready", "NotReady", "AfterCallWork", "Offline", "DoNotDisturbOn", "DoNotDisturbOff", "StartContactCenterSession", "EndContactCenterSession",
 }
 
-// Directory builds who and what there is. In the demo, users without a password hash get that of DemoPassword.
+// Directory builds who and what there is. In the demo, users without a password hash get that of DemoPassword. The error is a *Error.
 func (c *Config) Directory() (*directory.Directory, error) {
+	d, err := c.directory()
+	return d, wrong(err)
+}
+
+func (c *Config) directory() (*directory.Directory, error) {
 	if len(c.Users) == 0 {
 		return nil, errors.New("users: there are none, so nobody could log in: name them in the file given with --config, or try --demo")
 	}

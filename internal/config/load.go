@@ -8,6 +8,21 @@ import (
 // MaxFile is the largest configuration file that is read, in bytes.
 const MaxFile = 4 << 20
 
+// Error says what is wrong with a configuration, in one line: trying again changes nothing.
+type Error struct{ reason error }
+
+func (e *Error) Error() string { return e.reason.Error() }
+
+// Unwrap returns what is behind it, such as a file that cannot be read.
+func (e *Error) Unwrap() error { return e.reason }
+
+func wrong(reason error) error {
+	if reason == nil {
+		return nil
+	}
+	return &Error{reason}
+}
+
 // Sources are where a configuration comes from.
 type Sources struct {
 	// File is the YAML file to read. Empty: none.
@@ -20,13 +35,13 @@ type Sources struct {
 }
 
 // Load reads a configuration: flags over environment over file over defaults. With demo set, the defaults are those of the demo. The configuration
-// is checked; an error is one line that says what to change.
+// is checked with Check. Errors are of type *Error.
 func Load(src Sources) (Config, error) {
 	var file []byte
 	if src.File != "" {
 		var err error
 		if file, err = readFile(src.File); err != nil {
-			return Config{}, err
+			return Config{}, wrong(err)
 		}
 	}
 	c, err := src.over(Default(), file)
@@ -34,7 +49,7 @@ func Load(src Sources) (Config, error) {
 		c, err = src.over(DemoDefault(), file)
 	}
 	if err != nil {
-		return Config{}, err
+		return Config{}, wrong(err)
 	}
 	return c, c.Check()
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,4 +99,9 @@ func Default() Config {
 		}
 	}
 	return c
+}
+
+// IsSetting says whether a flag of this name gives a setting.
+func IsSetting(flag string) bool {
+	return slices.ContainsFunc(settings(), func(s setting) bool { return s.flag() == flag })
 }
