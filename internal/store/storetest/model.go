@@ -30,7 +30,7 @@ func againstModel(t *testing.T, open func(t *testing.T) store.Store) {
 		if err != nil {
 			r.Fatal(err)
 		}
-		for range rapid.IntRange(1, 12).Draw(r, "batches") {
+		for range rapid.IntRange(1, 8).Draw(r, "batches") {
 			if rapid.IntRange(0, 9).Draw(r, "prune") == 0 {
 				before := store.Horizons{Feed: drawTime(r), Answers: drawTime(r), Batch: rapid.IntRange(0, 3).Draw(r, "of")}
 				n, err := s.Prune(t.Context(), before)
