@@ -375,6 +375,10 @@ func TestOwner(t *testing.T) {
 		{"hands over to member", conference(t), func(s *story) error { return s.agent("dana", chat.Transfer{UserID: "omar"}) }, "omar"},
 		{"hands over to consulted", consultation(t), func(s *story) error { return s.agent("dana", chat.Transfer{UserID: "omar"}) }, "omar"},
 		{"is replaced from the queue", member, nil, "ines"},
+		{"nobody comes, because the customer leaves", conference(t), func(s *story) error {
+			must(s.t, s.agent("dana", chat.Transfer{Queue: "claims"}))
+			return s.pat(chat.Disconnect{})
+		}, "omar"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
