@@ -1,6 +1,6 @@
 // Command commit measures how many commands per second the SQLite store commits, beside bare loops of the same SQL on the same disk in the same run.
 //
-//	go run ./bench/commit [--rounds 5] [--seconds 2] [--dir .] [--json]
+//	go run -buildvcs=true ./bench/commit [--rounds 5] [--seconds 2] [--dir .] [--json]
 //
 // A command is what one message in a chat commits: an expectation, the chat's row, an event, a timer, the head of a feed and a row in it. The peers:
 //

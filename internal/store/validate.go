@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,7 +24,7 @@ func validOnce(b Batch) error {
 	case b.Once == nil:
 		return nil
 	case b.Once.Key == "":
-		return fmt.Errorf("an idempotency key is empty")
+		return errors.New("an idempotency key is empty")
 	case len(b.Once.Answer) == 0:
 		return fmt.Errorf("idempotency key %q comes without an answer to keep", b.Once.Key)
 	}

@@ -86,6 +86,8 @@ func (s *Store) Counts(ctx context.Context) (map[chat.Phase]int, error) {
 
 // Feed implements [store.Store].
 func (s *Store) Feed(ctx context.Context, subscriber string, after int64, limit int) ([]store.Notification, error) {
+	// Whatever a client sends may come in here: a number below all of ours must not wrap around.
+	above := max(after, 0) - feedNumber(s.epoch, 0)
 	rows, err := collect(ctx, s.reads.feed, func(scan func(...any) error) (store.Notification, error) {
 		n := store.Notification{Subscriber: subscriber}
 		var at int64
@@ -95,7 +97,7 @@ func (s *Store) Feed(ctx context.Context, subscriber string, after int64, limit 
 		}
 		n.N, n.At, n.Data = feedNumber(s.epoch, n.N), instant(at), payload(data)
 		return n, nil
-	}, subscriber, after-feedNumber(s.epoch, 0), atMost(limit))
+	}, subscriber, above, atMost(limit))
 	if err != nil {
 		return nil, s.failed("read the feed of "+subscriber, err)
 	}

@@ -1,11 +1,13 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -91,6 +93,33 @@ func TestFull(t *testing.T) {
 	s.onWriter("PRAGMA max_page_count(1)") // SQLite makes it the present size
 	s.fails("full")
 	s.must(20)
+}
+
+// When a transaction fails, so does every batch in it: also one that was refused because of another, which then was not written after all.
+func TestFailingGroup(t *testing.T) {
+	t.Parallel()
+	s := &troubled{T: t, Store: openTemp(t)}
+	defer s.Close()
+	s.must(1)
+	s.onWriter("PRAGMA max_page_count(1)")
+	big := crashBatch("big", 1, "agent:omar")
+	big.Notifications[0].Topic = strings.Repeat("x", 1_000_000)
+	batches := []store.Batch{crashBatch("c", 2, "agent:dana"), crashBatch("c", 2, "agent:dana"), big}
+	release := hold(t, s.Store)
+	errs := make([]error, len(batches))
+	var callers sync.WaitGroup
+	for i, b := range batches {
+		callers.Go(func() { _, errs[i] = s.Commit(context.Background(), b) })
+		queued(s.Store, i+1)
+	}
+	release()
+	callers.Wait()
+	for i, err := range errs {
+		if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrConflict) {
+			t.Errorf("batch %d: %v, want ErrUnavailable", i, err)
+		}
+	}
+	s.must(5)
 }
 
 func TestReadOnly(t *testing.T) {

@@ -171,7 +171,7 @@ func (w *writer) transact(group []*turn) (wrote bool, err error) {
 	if troubleOf(err) == ofTheBatch {
 		wrote, err = w.attempt(ctx, group, w.guarded)
 	}
-	if trouble := troubleOf(err); trouble == ofTheDisk || trouble == ofTheData {
+	if err != nil {
 		// What state the connection is in is anybody's guess. The next group gets a new one: that is how writing recovers by itself.
 		w.giveUp()
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func eventRanges(f fixture) {
 		limit int
 		want  []int64
 	}{
-		{0, 0, []int64{1, 2, 3, 4, 5}}, {0, 2, []int64{1, 2}}, {2, 2, []int64{3, 4}}, {4, 100, []int64{5}}, {5, 0, nil}, {99, 1, nil}, {-7, 1, []int64{1}},
+		{0, 0, []int64{1, 2, 3, 4, 5}}, {0, 2, []int64{1, 2}}, {2, 2, []int64{3, 4}}, {4, 100, []int64{5}}, {5, 0, nil}, {99, 1, nil}, {math.MinInt64, 1, []int64{1}}, {math.MaxInt64, 1, nil},
 	} {
 		events, err := f.Events(f.Context(), "c0", tt.after, tt.limit)
 		if err != nil {
