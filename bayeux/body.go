@@ -1,0 +1,125 @@
+package bayeux
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Kinds of request bodies that are refused (11.3, LP-4, LP-5).
+var (
+	errTooLarge    = errors.New("too large")
+	errUnsupported = errors.New("unsupported")
+)
+
+// readBody returns the text of a POST in UTF-8, unpacked and at most limit bytes.
+func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
+	if r.ContentLength > int64(limit) {
+		return nil, fmt.Errorf("%w: at most %d bytes", errTooLarge, limit)
+	}
+	var body io.Reader = http.MaxBytesReader(w, r.Body, int64(limit))
+	switch strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))) {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, bodyError("gzip", err)
+		}
+		body = z
+	default:
+		return nil, fmt.Errorf("%w: content encoding; send gzip or none", errUnsupported)
+	}
+	b, err := readAtMost(body, r.ContentLength, limit)
+	if err != nil {
+		return nil, err
+	}
+	return decodeCharset(b, r.Header.Get("Content-Type"))
+}
+
+// readAtMost reads to the end. Memory grows with what arrives, not with what was
+// announced or packed.
+func readAtMost(body io.Reader, announced int64, limit int) ([]byte, error) {
+	var buf bytes.Buffer
+	const enough = 4 << 10
+	if announced > 0 {
+		buf.Grow(int(min(announced, enough)) + bytes.MinRead)
+	}
+	n, err := buf.ReadFrom(io.LimitReader(body, int64(limit)+1))
+	if err != nil {
+		return nil, bodyError("body", err)
+	}
+	if n > int64(limit) {
+		return nil, fmt.Errorf("%w: at most %d bytes", errTooLarge, limit)
+	}
+	return buf.Bytes(), nil
+}
+
+func bodyError(what string, err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return fmt.Errorf("%w: at most %d bytes", errTooLarge, tooLarge.Limit)
+	}
+	return fmt.Errorf("%w: cannot read the %s: %w", errMalformed, what, err)
+}
+
+// decodeCharset honours the charset of a Content-Type (LP-4). A Content-Type that
+// cannot be read counts as none (LP-2).
+func decodeCharset(b []byte, contentType string) ([]byte, error) {
+	_, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return b, nil
+	}
+	switch strings.ToLower(params["charset"]) {
+	case "", "utf-8", "utf8", "us-ascii", "ascii":
+		return b, nil // ASCII is UTF-8; what is not is found by the parser
+	case "iso-8859-1", "latin1":
+		out := make([]byte, 0, len(b)+len(b)/8)
+		for _, c := range b {
+			out = append(out, string(rune(c))...)
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("%w: charset; send utf-8", errUnsupported)
+}
+
+// isForm reports whether the body is a form (LP-3).
+func isForm(contentType string) bool {
+	t, _, _ := mime.ParseMediaType(contentType)
+	return t == "application/x-www-form-urlencoded"
+}
+
+// parseForm reads the messages of all message fields, in order (LP-3). A body
+// that calls itself a form but is JSON is taken as what it is (LP-2): no form
+// field begins with a bracket.
+func parseForm(b []byte, lim limits) ([]Message, error) {
+	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) > 0 && (t[0] == '[' || t[0] == '{') {
+		return parse(b, lim)
+	}
+	var all []Message
+	found := false
+	for pair := range strings.SplitSeq(string(b), "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if name != "message" {
+			continue
+		}
+		text, err := url.QueryUnescape(value)
+		if err != nil {
+			return nil, fmt.Errorf("%w: a message field is not properly escaped", errMalformed)
+		}
+		msgs, err := parse([]byte(text), limits{lim.depth, lim.messages - len(all)})
+		if err != nil {
+			return nil, err
+		}
+		all, found = append(all, msgs...), true
+	}
+	if !found {
+		return nil, fmt.Errorf("%w: a form needs a message field", errMalformed)
+	}
+	return all, nil
+}

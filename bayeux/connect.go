@@ -1,0 +1,329 @@
+package bayeux
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// connect is a /meta/connect that was received and is not answered (6.2).
+type connect struct {
+	session  *Session
+	no       uint64 // counts the connects of the session; the highest is the newest
+	reply    reply
+	advice   requestAdvice
+	times    times
+	interval time.Duration // the interval in force (CN-5)
+	alone    bool          // the only message of its request
+	pending  bool          // answered early because acknowledgements are missing (AK-5)
+	crowded  bool          // above the limit of its browser (CK-8)
+	known    bool          // the session existed when it came
+
+	// While it is held.
+	sock    *socket       // over websocket
+	done    chan struct{} // over HTTP: closed on release
+	timer   *time.Timer
+	browser string // cookie that counts it; "" when none does
+	cause   cause
+}
+
+// cause says why a held connect is held no longer.
+type cause int8
+
+const (
+	causeNone cause = iota
+	causeMessages
+	causeTimeout
+	causeSuperseded // a newer connect came, or another transport (CN-10, XT-1)
+	causeEnded      // the session ended; Session.ended says how
+	causeGone       // its TCP connection or stream is gone (SS-11)
+	causeDrain      // the server shuts down
+)
+
+// lastReply is what is remembered of the last connect reply over HTTP, by which
+// the next connect shows whether it arrived (DEL-15).
+type lastReply struct {
+	open     bool // nothing has shown yet whether it arrived
+	id       string
+	hurried  bool // the connect it answered had advice.timeout 0
+	parcel   int64
+	position int64
+	evidence evidence
+	sock     *socket // it left on this socket instead
+}
+
+// connect handles a /meta/connect up to the point where it is held, or may be
+// answered. The answer is completed by exchange.complete.
+func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Message) *connect {
+	c := &connect{
+		session: s, reply: replyTo(m), advice: m.advice, times: srv.opt.times(x.peer.Transport),
+		alone: x.alone, known: true, sock: x.sock,
+	}
+	c.interval = c.times.interval
+	if m.advice.interval >= 0 {
+		c.interval = m.advice.interval // CN-5
+	}
+	timeout := c.times.timeout
+	if m.advice.timeout >= 0 {
+		timeout = min(m.advice.timeout, srv.opt.MaxTimeout) // CN-3, CN-8
+	}
+
+	first := s.receive(ctx, c, m)
+	srv.catchUp(ctx, s)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended != 0:
+	case s.connects != c.no:
+		c.cause = causeSuperseded // a newer one came while this one read the stream
+	case first, timeout == 0, x.sock == nil && !x.alone, c.pending, srv.draining.Load(): // CN-1, CN-3, CN-4, AK-5
+	case s.ready() && (x.sock == nil || s.deliverOnly()): // CN-2, WS-12
+	default:
+		s.hold(c, x, timeout)
+	}
+	return c
+}
+
+// receive takes note of a connect: the one before it is over, and what it tells
+// about the replies sent so far is applied. It reports whether it is the first.
+func (s *Session) receive(ctx context.Context, c *connect, m *Message) (first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.connects++
+	c.no = s.connects
+	s.deadline = time.Time{} // SS-3
+	if s.held != nil {
+		s.release(causeSuperseded)
+	}
+	// Whether a reply arrived can be judged when it is written, not before; and two
+	// that are under way at once would have no order.
+	for s.answering != nil && s.ended == 0 {
+		written := s.answering
+		s.mu.Unlock()
+		select {
+		case <-written:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if s.ended != 0 {
+		return false
+	}
+	first = !s.connected
+	s.connected = true
+	if first {
+		s.quick = c.advice.timeout == 0
+	}
+	if s.ack {
+		s.acknowledge(c, m)
+	} else {
+		s.settle(c)
+	}
+	return first
+}
+
+// settle decides, without ack, whether the last connect reply arrived (DEL-15).
+// s.mu is held.
+func (s *Session) settle(c *connect) {
+	if !s.last.open {
+		return
+	}
+	s.last.open = false
+	if s.lost(c) {
+		s.lose(sentBy(byConnect, s.last.parcel))
+		return
+	}
+	s.out.confirm(sentBy(byConnect, s.last.parcel))
+	if s.cur != nil {
+		s.cur.confirm(s.last.position)
+	}
+}
+
+// lost reports whether the connect c shows that the reply before it did not
+// arrive: in doubt it did not (DEL-15). s.mu is held.
+func (s *Session) lost(c *connect) bool {
+	l := &s.last
+	hurried := c.advice.timeout == 0
+	switch {
+	case l.sock != nil:
+		return l.sock != c.sock // frames are ordered; another socket knows nothing of them
+	case c.reply.hasID && c.reply.id == l.id: // (a)
+		return true
+	case c.alone && hurried && !l.hurried: // (b)
+		return true
+	case s.quick && !hurried: // such a client would have said so
+		return false
+	}
+	return l.evidence.lost() // (c)
+}
+
+// lose takes the parcels that match for lost: their messages come again, first,
+// and the stream is read again from what is confirmed. s.mu is held.
+func (s *Session) lose(match func(*parcel) bool) {
+	before := len(s.out.waiting)
+	s.out.lose(match)
+	again := len(s.out.waiting) - before
+	if s.cur != nil {
+		again += s.cur.rewind()
+	}
+	s.srv.counters.redelivered.Add(int64(again))
+}
+
+// acknowledge applies the ext.ack of a connect (17.1). s.mu is held.
+func (s *Session) acknowledge(c *connect, m *Message) {
+	n, ok := ackNumber(m.Ext)
+	if s.cur != nil {
+		s.acknowledgePosition(c, n, ok)
+	} else if ok {
+		s.out.confirm(sentBy(byConnect, n)) // AK-4, AK-6
+	}
+	s.last.open = false
+	fresh := len(s.out.waiting)
+	s.lose(func(p *parcel) bool { return p.pipe == byConnect }) // AK-4, AK-7
+	c.pending = fresh == 0 && len(s.out.waiting) > 0            // AK-5
+}
+
+// acknowledgePosition is acknowledge for a session with a durable stream, where
+// the number is the position (AK-14). Passing messages may have travelled with a
+// reply whose position was that of the reply before: then the number does not
+// tell, and what DEL-15 goes by decides. s.mu is held.
+func (s *Session) acknowledgePosition(c *connect, n int64, ok bool) {
+	if !ok || n < 0 {
+		return
+	}
+	s.cur.acknowledge(n)
+	certain := func(p *parcel) bool {
+		at := number(p.position)
+		return p.pipe == byConnect && (at < n || at == n && number(p.before) < n)
+	}
+	s.out.confirm(certain)
+	if s.last.open && !s.lost(c) {
+		s.out.confirm(func(p *parcel) bool { return p.pipe == byConnect && number(p.position) <= n })
+	}
+}
+
+// ackNumber reads ext.ack of a connect; false when there is none or it is no
+// integer (AK-7, AK-11).
+func ackNumber(ext jsontext.Value) (n int64, ok bool) {
+	if ext == nil {
+		return 0, false
+	}
+	eachMember(ext, func(name string, value jsontext.Value) {
+		if name == "ack" {
+			var err error
+			n, err = strconv.ParseInt(string(value), 10, 64)
+			ok = err == nil
+		}
+	})
+	return n, ok
+}
+
+// hold keeps c until something releases it, unless its browser holds enough
+// already (CK-7). s.mu is held.
+func (s *Session) hold(c *connect, x *exchange, timeout time.Duration) {
+	if x.sock == nil {
+		limit := s.srv.opt.MaxSessionsPerBrowser
+		if x.http2 {
+			limit = s.srv.opt.HTTP2MaxSessionsPerBrowser
+		}
+		if limit == NeverHold {
+			limit = 0
+		}
+		if s.cookie != "" {
+			if !s.srv.browsers.enter(s.cookie, limit) {
+				c.crowded = true // CK-8
+				c.interval = max(s.srv.opt.MultiSessionInterval, 0)
+				return
+			}
+			c.browser = s.cookie
+		} else if limit == 0 {
+			c.crowded = true
+			c.interval = max(s.srv.opt.MultiSessionInterval, 0)
+			return
+		}
+		c.done = make(chan struct{})
+	}
+	s.held = c
+	s.srv.counters.held.Add(1)
+	c.timer = s.srv.after(timeout, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.held == c && s.ended == 0 {
+			s.release(causeTimeout)
+		}
+	})
+}
+
+// release ends the holding of s.held. Over HTTP the request's goroutine wakes and
+// answers; over websocket the answer is handed to the socket here. s.mu is held.
+func (s *Session) release(why cause) {
+	c := s.held
+	s.held = nil
+	s.srv.counters.held.Add(-1)
+	c.cause = why
+	c.timer.Stop()
+	if c.browser != "" {
+		s.srv.browsers.leave(c.browser) // CK-10
+	}
+	switch {
+	case c.done != nil:
+		close(c.done)
+	case why == causeSuperseded || why == causeGone: // CN-10: never answered
+	default:
+		x := &exchange{srv: s.srv, session: s, sock: c.sock, answers: []answer{{connect: c}}}
+		c.sock.answer(s, x)
+	}
+}
+
+// answerConnect completes the reply to c. s.mu is held.
+func (s *Session) answerConnect(c *connect, t Transport) reply {
+	r := c.reply
+	switch s.ended {
+	case 0, EndShutdown:
+		s.advise(c, t, &r)
+	case EndDisconnected, EndByServer: // CN-13, DC-2, DC-5
+		if !c.known {
+			return s.srv.unknownConnect(r, t)
+		}
+		r.advice = &Advice{Reconnect: ReconnectNone, Interval: c.interval, Timeout: c.times.timeout}
+	default:
+		r = s.srv.unknownConnect(r, t) // CN-12, DC-7
+	}
+	return r
+}
+
+// advise puts advice into the reply where CN-6 asks for it. s.mu is held.
+func (s *Session) advise(c *connect, t Transport, r *reply) {
+	a := &Advice{Interval: c.interval, Timeout: c.times.timeout} // CN-7
+	switch {
+	case c.crowded:
+		a.MultipleClients = true
+		if s.srv.opt.MultiSessionInterval <= 0 { // CK-9
+			a.Reconnect = ReconnectNone
+			r.err = "403:multiple_clients:connect_denied"
+		}
+		s.advised = ""
+	case s.srv.draining.Load():
+		a.Interval = s.srv.jitter()
+		c.interval = a.Interval
+		s.advised = ""
+	case s.advised != t, c.advice.given, c.pending: // XT-2, AK-5
+		s.advised = t
+	default:
+		return
+	}
+	r.advice = a
+}
+
+// unknownConnect is the reply to a connect of an unknown session (CN-12).
+func (srv *Server) unknownConnect(r reply, t Transport) reply {
+	r.err = srv.errorText(sessionUnknown, "")
+	r.advice = &Advice{Reconnect: ReconnectHandshake, Timeout: srv.opt.times(t).timeout}
+	return r
+}

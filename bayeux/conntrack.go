@@ -1,0 +1,117 @@
+package bayeux
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+)
+
+// ConnTracker lets a Server see what became of the TCP connection that carried a
+// connect reply (DEL-15). Its two methods are meant for the hooks of the
+// http.Server in front:
+//
+//	var t bayeux.ConnTracker
+//	hs := &http.Server{Handler: srv, ConnContext: t.ConnContext, ConnState: t.ConnState}
+//
+// Without it everything works, but a reply that was lost with its connection is
+// recognised by what the client sends next only. One tracker may serve several
+// http.Servers.
+type ConnTracker struct{ conns sync.Map } // net.Conn → *trackedConn
+
+type trackedConnKey struct{}
+
+// ConnContext is for http.Server.ConnContext.
+func (t *ConnTracker) ConnContext(ctx context.Context, c net.Conn) context.Context {
+	tc := &trackedConn{raw: rawConn(c)}
+	t.conns.Store(c, tc)
+	return context.WithValue(ctx, trackedConnKey{}, tc)
+}
+
+// ConnState is for http.Server.ConnState.
+func (t *ConnTracker) ConnState(c net.Conn, state http.ConnState) {
+	v, ok := t.conns.Load(c)
+	if !ok {
+		return
+	}
+	tc := v.(*trackedConn)
+	tc.mu.Lock()
+	defer tc.mu.Unlock()
+	switch state {
+	case http.StateActive:
+		tc.requests++
+	case http.StateClosed, http.StateHijacked:
+		tc.ended = true
+		tc.raw = nil
+		t.conns.Delete(c)
+	}
+}
+
+// trackedConn is a TCP connection under an http.Server. A nil one tells nothing.
+type trackedConn struct {
+	mu       sync.Mutex
+	raw      syscall.RawConn
+	requests int // how often a request began on it
+	ended    bool
+}
+
+func trackedConnOf(ctx context.Context) *trackedConn {
+	c, _ := ctx.Value(trackedConnKey{}).(*trackedConn)
+	return c
+}
+
+// rawConn returns the file descriptor's handle, from below TLS too.
+func rawConn(c net.Conn) syscall.RawConn {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// evidence is what a connection can tell later about a reply that left on it.
+// The zero value tells nothing.
+type evidence struct {
+	conn     *trackedConn
+	requests int
+	shared   bool // HTTP/2: other streams use the connection too
+}
+
+// mark remembers the state of the connection at the time of a reply.
+func (c *trackedConn) mark(shared bool) evidence {
+	if c == nil {
+		return evidence{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return evidence{c, c.requests, shared}
+}
+
+// lost reports whether the connection was ended after the reply, or still holds
+// bytes that the peer has not acknowledged (DEL-15 c). A further request on the
+// same HTTP/1.1 connection proves that the reply was read.
+func (e evidence) lost() bool {
+	if e.conn == nil {
+		return false
+	}
+	e.conn.mu.Lock()
+	defer e.conn.mu.Unlock()
+	switch {
+	case !e.shared && e.conn.requests > e.requests:
+		return false
+	case e.conn.ended:
+		return true
+	case e.shared:
+		return false // what is not acknowledged may be any stream's
+	}
+	return unacknowledged(e.conn.raw) > 0
+}

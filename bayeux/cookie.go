@@ -1,0 +1,38 @@
+package bayeux
+
+import (
+	"net/http"
+	"time"
+)
+
+// maxCookieLength is how long a browser cookie may be that a client brings (CK-2).
+const maxCookieLength = 128
+
+// browserCookie returns the value of the request's browser cookie, or "" when it
+// has none that can be used (CK-2).
+func (srv *Server) browserCookie(r *http.Request) string {
+	c, err := r.Cookie(srv.opt.BrowserCookie.Name)
+	if err != nil || len(c.Value) > maxCookieLength {
+		return ""
+	}
+	for _, b := range []byte(c.Value) {
+		switch {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b == '.':
+		default:
+			return ""
+		}
+	}
+	return c.Value
+}
+
+// newBrowserCookie is the Set-Cookie of CK-1 and CK-3.
+func (srv *Server) newBrowserCookie(value string, r *http.Request) *http.Cookie {
+	o := &srv.opt.BrowserCookie
+	return &http.Cookie{
+		Name: o.Name, Value: value, Path: o.Path, Domain: o.Domain,
+		MaxAge:   int(o.MaxAge / time.Second),
+		Secure:   o.Secure && (r.TLS != nil || r.URL.Scheme == "https"),
+		HttpOnly: o.HTTPOnly.or(true),
+		SameSite: o.SameSite, Partitioned: o.Partitioned,
+	}
+}

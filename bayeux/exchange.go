@@ -1,0 +1,362 @@
+package bayeux
+
+import (
+	"context"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// exchange is one array of messages from a client, and the answers to it. The
+// transports are shells round it: they read the array, call process, wait while a
+// connect is held, and write what complete returns.
+type exchange struct {
+	srv     *Server
+	peer    *Peer
+	cookie  string  // browser cookie of the request or upgrade; "" if none
+	http2   bool    // for CK-7
+	sock    *socket // nil over HTTP
+	conn    *trackedConn
+	alone   bool     // one message in the array
+	session *Session // the one that the messages belong to (LP-6, WS-9)
+	made    *Session // by a handshake in this array
+	shaken  bool     // a handshake was seen
+	answers []answer
+	held    *connect   // waiting; its answer is not among answers yet
+	leaving []*Session // ended by a disconnect in this array; their held connects come last (DC-2)
+}
+
+// answer is a finished reply, or a connect whose reply is completed when it is sent.
+type answer struct {
+	reply   reply
+	connect *connect
+}
+
+// process handles the messages in order (MSG-2, chapter 5).
+func (x *exchange) process(ctx context.Context, msgs []Message) {
+	x.alone = len(msgs) == 1
+	x.srv.counters.received.Add(int64(len(msgs)))
+	for i := range msgs {
+		x.one(ctx, &msgs[i])
+	}
+}
+
+// one handles one message. A failure of server code costs only this one (ER-1).
+func (x *exchange) one(ctx context.Context, m *Message) {
+	defer x.srv.recovered("message", func() {
+		r := replyTo(m)
+		r.err = x.srv.errorText(internalError, "")
+		x.answers = append(x.answers, answer{reply: r})
+	})
+	r, c := x.handle(ctx, m)
+	switch {
+	case c == nil:
+		x.answers = append(x.answers, answer{reply: r})
+	case c.timer != nil: // it is held, or was until a moment ago
+		x.held = c
+	case c.cause == causeSuperseded && c.sock != nil: // CN-10: never answered
+	default:
+		x.answers = append(x.answers, answer{connect: c})
+	}
+}
+
+// handle takes one message through the steps of chapter 5. It returns the reply,
+// or the connect that will be answered.
+func (x *exchange) handle(ctx context.Context, m *Message) (reply, *connect) {
+	if n, ok := x.checkFields(m); !ok {
+		return x.fail(m, n, ""), nil
+	}
+	for _, e := range x.srv.opt.Extensions {
+		if err := e.Incoming(ctx, x.peek(m), m); err != nil {
+			return x.failed(m, messageDeleted, err), nil
+		}
+	}
+	r, c := x.dispatch(ctx, m)
+	out := &r
+	if c != nil {
+		out = &c.reply
+	}
+	for _, e := range x.srv.opt.Extensions {
+		e.Reply(x.session, m, &ReplyExt{&out.ext})
+	}
+	return r, c
+}
+
+// checkFields is step 1.
+func (x *exchange) checkFields(m *Message) (situation, bool) {
+	strict := x.srv.opt.ValidateMessageFields.or(true)
+	switch {
+	case m.channel == absent:
+		return channelMissing, false
+	case m.channel == wrongType || !validChannel(m.Channel, !strict):
+		return channelInvalid, false
+	case isPattern(lookupName(m.Channel)) && !x.srv.opt.AllowWildcardPublish: // PUB-6
+		return channelInvalid, false
+	case m.id == wrongType || m.id == present && (len(m.ID) > maxIDLength || strict && !validID(m.ID)):
+		return idInvalid, false
+	}
+	return 0, true
+}
+
+// dispatch is steps 3 to 8.
+func (x *exchange) dispatch(ctx context.Context, m *Message) (reply, *connect) {
+	name := lookupName(m.Channel)
+	if name == metaHandshake {
+		return x.handshake(ctx, m), nil
+	}
+	s := x.sessionOf(m)
+	if s == nil {
+		r := x.fail(m, sessionUnknown, "")
+		if name == metaConnect { // CN-12, WS-27
+			r = x.srv.unknownConnect(r, x.peer.Transport)
+		}
+		return r, nil
+	}
+	if name == metaConnect {
+		c := x.srv.connect(ctx, x, s, m)
+		return reply{}, c
+	}
+	s.extend(x.srv.opt.times(x.peer.Transport))
+	switch {
+	case name == metaSubscribe:
+		return x.subscribe(ctx, s, m), nil
+	case name == metaUnsubscribe:
+		return x.unsubscribe(s, m), nil
+	case name == metaDisconnect:
+		return x.disconnect(s, m), nil
+	case familyOf(name) == familyMeta: // MT-1
+		return x.fail(m, channelCreateDenied, reasonPolicy), nil
+	}
+	return x.publish(ctx, s, m), nil
+}
+
+// fail is the reply to a message that was refused.
+func (x *exchange) fail(m *Message, n situation, reason string) reply {
+	r := replyTo(m)
+	r.err = x.srv.errorText(n, reason)
+	return r
+}
+
+// failed is the reply to a message that server code did not let pass. n is what a
+// plain refusal means in this situation.
+func (x *exchange) failed(m *Message, n situation, err error) reply {
+	r := replyTo(m)
+	no, isRefusal := refusal(err)
+	switch {
+	case isRefusal:
+		r.err = x.srv.refused(n, no)
+		r.ext.merge(no.Ext)
+		x.logRefusal(m, r.err)
+	case isVeto(err):
+		r.err = x.srv.errorText(messageDeleted, "")
+	default:
+		x.srv.counters.failures.Add(1)
+		x.srv.opt.Logger.Error("a client's message failed in server code", "channel", loggable(m.Channel), "error", err)
+		r.err = x.srv.errorText(internalError, "")
+	}
+	return r
+}
+
+// refusalLogPeriod is the shortest time between two logged refusals of a session (AZ-6).
+const refusalLogPeriod = time.Second
+
+func (x *exchange) logRefusal(m *Message, text string) {
+	x.srv.counters.refusals.Add(1)
+	s := x.session
+	if s == nil {
+		return // no session, no limit to how often: a handshake that failed is counted only
+	}
+	s.mu.Lock()
+	now := time.Now()
+	due := now.Sub(s.refused) >= refusalLogPeriod
+	if due {
+		s.refused = now
+	}
+	s.mu.Unlock()
+	if due {
+		x.srv.opt.Logger.Info("refused", "user", s.principal.User, "session", s.handle(), "channel", loggable(m.Channel), "error", text)
+	}
+}
+
+// handle names the session in logs without giving its id away.
+func (s *Session) handle() string { return s.id[:6] }
+
+// loggable shortens what a client sent to what a log line may carry.
+func loggable(s string) string {
+	const most = 100
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+func stack() string { return string(debug.Stack()) }
+
+// response is what goes out for an exchange.
+type response struct {
+	body    []byte
+	session *Session
+	parcel  int64    // number of the parcel that left with it, or 0
+	connect *connect // the last connect that it answers
+}
+
+// complete builds the response: the handshake reply, the messages that travel
+// with it, the other replies (DEL-3).
+func (x *exchange) complete() response {
+	s := x.session
+	if s == nil {
+		replies := make([]reply, len(x.answers))
+		for i, a := range x.answers {
+			replies[i] = a.reply
+		}
+		return response{body: encode(nil, nil, replies)}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return x.completeLocked()
+}
+
+// completeLocked is complete with the session's lock held.
+func (x *exchange) completeLocked() response {
+	s := x.session
+	res := response{session: s}
+	for _, a := range x.answers {
+		if a.connect != nil {
+			res.connect = a.connect
+		}
+	}
+	var events []*event
+	var items []item
+	switch {
+	case s.sock != x.sock && s.ended == 0: // another transport carries the messages now (XT-3)
+	case x.sock != nil && !s.deliverOnly(): // they leave in frames of their own (WS-14)
+	case res.connect != nil || !s.deliverOnly(): // DEL-4, DEL-6
+		events, items = s.takeBatch()
+	}
+	s.srv.counters.delivered.Add(int64(len(events) + len(items)))
+
+	open := items // what no parcel holds yet
+	replies := make([]reply, 0, len(x.answers))
+	for _, a := range x.answers {
+		if a.connect == nil {
+			replies = append(replies, a.reply)
+			continue
+		}
+		// The first connect reply closes the batch; a second one in the same array
+		// closes an empty one.
+		r, no := s.closeBatch(a.connect, x.transport(), open)
+		if len(open) > 0 {
+			res.parcel, open = no, nil
+		}
+		replies = append(replies, r)
+	}
+	if len(open) > 0 {
+		res.parcel = s.out.seal(parcel{pipe: byResponse, items: open})
+	}
+	if res.connect != nil && s.ended == 0 {
+		x.remember(res.connect)
+	}
+	res.body = encode(events, items, replies)
+	return res
+}
+
+// closeBatch completes the reply to c, which closes a batch of messages, and
+// returns the number of its parcel (AK-2, AK-14). s.mu is held.
+func (s *Session) closeBatch(c *connect, t Transport, items []item) (reply, int64) {
+	r := s.answerConnect(c, t)
+	p := parcel{pipe: byConnect, items: items, position: s.position(), before: s.last.position}
+	no := s.out.seal(p)
+	if s.ack {
+		told := no
+		if s.cur != nil {
+			told = number(p.position)
+		}
+		r.ext.setInt("ack", told)
+	}
+	return r, no
+}
+
+// position is the place reached in the durable stream. s.mu is held.
+func (s *Session) position() int64 {
+	if s.cur == nil {
+		return 0
+	}
+	return s.cur.sent
+}
+
+// finishConnects completes the answers that belong to the session which this
+// exchange is about to leave (SS-15).
+func (x *exchange) finishConnects() {
+	s := x.session
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, a := range x.answers {
+		if a.connect != nil {
+			x.answers[i].reply, _ = s.closeBatch(a.connect, x.transport(), nil)
+			x.answers[i].connect = nil
+		}
+	}
+}
+
+// remember keeps what the next connect will be measured by (DEL-15). s.mu is held.
+func (x *exchange) remember(c *connect) {
+	s := x.session
+	if x.sock != nil && !s.deliverOnly() {
+		return // nothing travelled with the reply
+	}
+	s.last = lastReply{
+		open: true, id: c.reply.id, hurried: c.advice.timeout == 0,
+		parcel: s.out.sealed, position: s.position(), sock: x.sock,
+	}
+	if x.sock == nil {
+		s.last.evidence = x.conn.mark(x.http2)
+		s.answering = make(chan struct{})
+	}
+}
+
+func (x *exchange) transport() Transport {
+	if x.sock != nil {
+		return WebSocket
+	}
+	return LongPolling
+}
+
+// encode joins what goes out into one array: the handshake reply, the messages,
+// the other replies (DEL-3).
+func encode(events []*event, items []item, replies []reply) []byte {
+	size := 2 + 256*len(replies)
+	for _, ev := range events {
+		size += len(ev.array)
+	}
+	for _, it := range items {
+		size += len(it.ev.array)
+	}
+	b := append(make([]byte, 0, size), '[')
+	separate := func() {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+	}
+	appendReplies := func(handshake bool) {
+		for i := range replies {
+			if (replies[i].clientID != "") == handshake {
+				separate()
+				b = replies[i].append(b)
+			}
+		}
+	}
+	appendReplies(true)
+	for _, ev := range events {
+		separate()
+		b = append(b, ev.object()...)
+	}
+	for _, it := range items {
+		separate()
+		b = append(b, it.ev.object()...)
+	}
+	appendReplies(false)
+	return append(b, ']')
+}

@@ -1,0 +1,150 @@
+package bayeux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// ErrVeto is returned by a Listener, Handler or Extension to make a client's
+// message disappear: nobody gets it, and its sender is told
+// 404::message_deleted (PUB-12).
+var ErrVeto = errors.New("message deleted")
+
+// Listener sees what clients publish, before it is delivered. A nil error lets
+// it pass. ErrVeto deletes it, a *Refusal refuses it as the policy would; any
+// other error is a failure (500::internal_error). What server code publishes is
+// not shown to listeners.
+type Listener func(ctx context.Context, from *Session, m *Message) error
+
+// Handler answers what clients publish on a service channel. A non-nil answer is
+// delivered to the sender as a message on the same channel (PUB-10); errors are
+// as with a Listener.
+type Handler func(ctx context.Context, from *Session, m *Message) (answer jsontext.Value, err error)
+
+// CallFailure is the error by which the handler of a remote call tells its
+// caller what went wrong (PUB-11): Data arrives with "successful":false.
+type CallFailure struct{ Data jsontext.Value }
+
+func (f *CallFailure) Error() string { return "remote call failed" }
+
+// Listen calls fn for what clients publish on a channel, or on all channels that
+// a pattern matches, service channels included.
+func (srv *Server) Listen(name string, fn Listener) error {
+	return srv.channels.bind(name, func(ch *channel) error {
+		ch.listeners = append(ch.listeners, fn)
+		return nil
+	})
+}
+
+// Service lets fn handle a service channel, or those that a pattern such as
+// /service/desk/** matches. The narrowest wins.
+func (srv *Server) Service(name string, fn Handler) error {
+	return srv.serve(name, fn, false)
+}
+
+// Call lets fn answer remote calls on a service channel: the answer carries the
+// id of the call (PUB-11).
+func (srv *Server) Call(name string, fn Handler) error {
+	return srv.serve(name, fn, true)
+}
+
+func (srv *Server) serve(name string, fn Handler, call bool) error {
+	if familyOf(name) != familyService {
+		return fmt.Errorf("bayeux: %q is not below /service/", name)
+	}
+	return srv.channels.bind(name, func(ch *channel) error {
+		if ch.handler != nil {
+			return fmt.Errorf("bayeux: %q has a handler already", name)
+		}
+		ch.handler, ch.call = fn, call
+		return nil
+	})
+}
+
+// Operation is what an Authoriser is asked about.
+type Operation int8
+
+// The operations of AZ-3.
+const (
+	Create Operation = iota
+	Subscribe
+	Publish
+)
+
+// Verdict is an Authoriser's answer.
+type Verdict struct {
+	kind   verdictKind
+	reason string
+}
+
+type verdictKind int8
+
+const (
+	ignored verdictKind = iota
+	granted
+	denied
+)
+
+// Grant says yes unless another authoriser denies.
+func Grant() Verdict { return Verdict{kind: granted} }
+
+// Ignore leaves it to others; if all do, the answer is no.
+func Ignore() Verdict { return Verdict{} }
+
+// Deny says no. The reason stands between the colons of the error.
+func Deny(reason string) Verdict { return Verdict{kind: denied, reason: reason} }
+
+// Authoriser refines what the policy allows on a channel (AZ-3).
+type Authoriser func(ctx context.Context, op Operation, channel string, s *Session, m *Message) Verdict
+
+// Authorise attaches an authoriser to a channel, or to all that a pattern
+// matches. From then on somebody must grant there.
+func (srv *Server) Authorise(name string, a Authoriser) error {
+	return srv.channels.bind(name, func(ch *channel) error {
+		ch.authorisers = append(ch.authorisers, a)
+		return nil
+	})
+}
+
+// authorised asks the authorisers of a non-meta channel, after the policy said
+// yes. It returns a *Refusal, or nil.
+func (srv *Server) authorised(ctx context.Context, op Operation, channel string, s *Session, m *Message) error {
+	all := srv.channels.authorisersOf(channel)
+	if len(all) == 0 {
+		return nil
+	}
+	grants := 0
+	for _, a := range all {
+		switch v := a(ctx, op, channel, s, m); v.kind {
+		case denied:
+			return &Refusal{Reason: v.reason}
+		case granted:
+			grants++
+		}
+	}
+	if grants == 0 {
+		return &Refusal{Reason: reasonNotGranting}
+	}
+	return nil
+}
+
+// Extension looks at every message of clients (chapter 17). The ack extension is
+// not one: it is part of how sessions deliver, and switched with Options.Ack.
+type Extension interface {
+	// Incoming sees the message before anything is done with it; s is nil when the
+	// client id is unknown or there is none yet. Errors are as with a Listener.
+	Incoming(ctx context.Context, s *Session, m *Message) error
+	// Reply may add to the ext of the reply to m. It is not called for a message
+	// that an extension refused.
+	Reply(s *Session, m *Message, ext *ReplyExt)
+}
+
+// ReplyExt is the ext object of a reply, in the making.
+type ReplyExt struct{ fields *extFields }
+
+// Set adds a field; value must be valid JSON. A server adds a field only if the
+// client used the extension.
+func (e *ReplyExt) Set(name string, value jsontext.Value) { e.fields.set(name, value) }

@@ -1,0 +1,221 @@
+package bayeux
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// ServeHTTP serves the transports. Mount it at any path, with a trailing slash:
+// what follows is ignored (LP-1).
+func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	check := srv.checkOrigin(r)
+	srv.cors(w.Header(), r, check)
+	switch {
+	case r.Method == http.MethodOptions:
+		srv.preflight(w, check)
+	case check == originForeign: // CO-4, CO-5
+		refuse(w, http.StatusForbidden, "this origin is not allowed")
+	case srv.draining.Load() || !srv.tasks.begin():
+		w.Header().Set("Retry-After", "1")
+		refuse(w, http.StatusServiceUnavailable, "the server is shutting down")
+	default:
+		defer srv.tasks.end()
+		srv.route(w, r)
+	}
+}
+
+// route chooses the transport by the method (11.3).
+func (srv *Server) route(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method == http.MethodGet && wantsUpgrade(r) && srv.offers(WebSocket):
+		srv.upgrade(w, r)
+	case r.Method == http.MethodPost && srv.offers(LongPolling):
+		srv.poll(w, r)
+	case r.Method == http.MethodPost, r.Method == http.MethodGet:
+		refuse(w, http.StatusBadRequest, "this transport is not offered")
+	default:
+		w.Header().Set("Allow", "GET, POST, OPTIONS")
+		refuse(w, http.StatusMethodNotAllowed, "use POST, or GET with a websocket upgrade")
+	}
+}
+
+func (srv *Server) offers(t Transport) bool { return slices.Contains(srv.opt.Transports, t) }
+
+// refuse answers with a status other than 200 and a line for people; clients look
+// at the status only (LP-14).
+func refuse(w http.ResponseWriter, status int, text string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n")) // the client may have gone, which is its own affair
+}
+
+// poll serves one POST (chapter 11).
+func (srv *Server) poll(w http.ResponseWriter, r *http.Request) {
+	x := srv.newPoll(r)
+	if !srv.take(w, r, x) {
+		return
+	}
+	if x.held != nil && !srv.wait(r.Context(), x) {
+		return // the client has gone (SS-11)
+	}
+	if x.held != nil {
+		x.answers = append(x.answers, answer{connect: x.held})
+	}
+	if c := x.answers[0].connect; x.alone && c != nil && c.cause == causeSuperseded { // CN-10
+		w.WriteHeader(srv.opt.DuplicateMetaConnectHTTPResponseCode)
+		return
+	}
+	res := x.complete()
+	if x.made != nil && srv.browserCookie(r) == "" { // CK-1
+		http.SetCookie(w, srv.newBrowserCookie(x.made.cookie, r))
+	}
+	err := srv.respond(w, r, res.body)
+	res.written(err)
+	x.part()
+}
+
+func (srv *Server) newPoll(r *http.Request) *exchange {
+	return &exchange{
+		srv: srv,
+		peer: &Peer{
+			Transport: LongPolling, Principal: principalOf(r.Context()),
+			RemoteAddr: r.RemoteAddr, URL: r.URL, Header: r.Header,
+		},
+		cookie: srv.browserCookie(r),
+		http2:  r.ProtoMajor >= 2,
+		conn:   keptAlive(r),
+	}
+}
+
+// keptAlive returns the request's connection if it is to be kept after the
+// response; that it ends then would be no sign of loss (DEL-15 c).
+func keptAlive(r *http.Request) *trackedConn {
+	if r.Close || !r.ProtoAtLeast(1, 1) {
+		return nil
+	}
+	return trackedConnOf(r.Context())
+}
+
+// take reads and processes the body. It is a function of its own so that a held
+// connect does not keep the request's bytes.
+func (srv *Server) take(w http.ResponseWriter, r *http.Request, x *exchange) bool {
+	msgs, err := srv.readMessages(w, r)
+	if err == nil && len(msgs) == 0 {
+		err = errMalformed
+	}
+	if err != nil {
+		srv.counters.malformed.Add(1)
+		status := http.StatusBadRequest
+		switch {
+		case errors.Is(err, errTooLarge):
+			status = http.StatusRequestEntityTooLarge
+			w.Header().Set("Connection", "close")
+		case errors.Is(err, errUnsupported):
+			status = http.StatusUnsupportedMediaType
+		}
+		refuse(w, status, err.Error())
+		return false
+	}
+	x.process(r.Context(), msgs)
+	return true
+}
+
+func (srv *Server) readMessages(w http.ResponseWriter, r *http.Request) ([]Message, error) {
+	b, err := readBody(w, r, srv.opt.LongPolling.MaxMessageSize)
+	if err != nil {
+		return nil, err
+	}
+	lim := limits{srv.opt.JSONDepth, srv.opt.MaxMessagesPerRequest}
+	if isForm(r.Header.Get("Content-Type")) {
+		return parseForm(b, lim)
+	}
+	return parse(b, lim)
+}
+
+// wait holds the request until its connect is released. It reports false when the
+// client has gone: then nothing is taken from the queue, and the deadline runs
+// (SS-11).
+func (srv *Server) wait(ctx context.Context, x *exchange) bool {
+	c, s := x.held, x.session
+	released := false
+	select {
+	case <-c.done:
+		released = true
+	case <-ctx.Done():
+	case <-srv.stopped:
+	}
+	if released && ctx.Err() == nil {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held == c {
+		s.release(causeGone)
+	}
+	s.linger(c)
+	return false
+}
+
+// respond writes a response and pushes it to the network, so that an error tells
+// that it did not leave (DEL-8).
+func (srv *Server) respond(w http.ResponseWriter, r *http.Request, body []byte) error {
+	h := w.Header()
+	h.Set("Content-Type", "application/json") // LP-9
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store") // LP-10
+	h.Set("X-Content-Type-Options", "nosniff")
+	if err := r.Context().Err(); err != nil {
+		return err
+	}
+	rc := http.NewResponseController(w)
+	if err := rc.SetWriteDeadline(time.Now().Add(srv.opt.LongPolling.WriteTimeout)); err == nil {
+		defer func() { _ = rc.SetWriteDeadline(time.Time{}) }() // the next response has its own
+	}
+	if _, err := w.Write(body); err != nil {
+		return err
+	}
+	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+// written says what became of a response. On an error its messages return to the
+// queue (DEL-8); those of a connect reply otherwise wait for the next connect
+// (DEL-15).
+func (res *response) written(err error) {
+	s := res.session
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := res.connect
+	if c != nil && s.answering != nil {
+		close(s.answering)
+		s.answering = nil
+	}
+	switch {
+	case s.ended != 0:
+		return
+	case err != nil && c != nil && s.ack: // the next ack tells what arrived (AK-4)
+	case err != nil && c != nil:
+		s.last.open = false
+		s.lose(sentBy(byConnect, everything))
+	case err != nil:
+		s.out.lose(numbered(res.parcel))
+	case c == nil:
+		s.out.confirm(numbered(res.parcel))
+	}
+	if c != nil {
+		s.linger(c)
+	}
+	s.flush()
+}

@@ -1,0 +1,407 @@
+package bayeux
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/gobwas/ws"
+)
+
+func isVeto(err error) bool { return errors.Is(err, ErrVeto) }
+
+// sessionOf is step 3 of chapter 5: the session that the message names, if it is
+// known and belongs to this exchange. The first one found is that of the whole
+// request (LP-6) or connection (WS-9).
+func (x *exchange) sessionOf(m *Message) *Session {
+	s := x.session
+	if s != nil {
+		if m.ClientID != s.id || !x.adopt(s, m) { // WS-10
+			return nil
+		}
+		return s
+	}
+	s = x.find(m)
+	if s != nil && x.adopt(s, m) {
+		x.session = s
+		return s
+	}
+	return nil
+}
+
+// peek is sessionOf without consequences, for extensions.
+func (x *exchange) peek(m *Message) *Session {
+	if x.session != nil && m.ClientID == x.session.id {
+		return x.session
+	}
+	if s := x.srv.sessions.find(m.ClientID); s != nil && x.owns(s) {
+		return s
+	}
+	return nil
+}
+
+// find looks a session up and checks whose it is.
+func (x *exchange) find(m *Message) *Session {
+	if m.ClientID == "" || x.sock != nil && x.srv.opt.WS.RequireHandshakePerConnection { // WS-27
+		return nil
+	}
+	s := x.srv.sessions.find(m.ClientID)
+	if s == nil {
+		return nil
+	}
+	if !x.owns(s) {
+		x.srv.counters.stolen.Add(1)
+		x.srv.opt.Logger.Warn("a client id came with a foreign cookie or user", "session", s.handle(), "user", s.principal.User, "from", x.peer.RemoteAddr)
+		return nil
+	}
+	return s
+}
+
+// owns reports whether the session belongs to the principal (SS-10, WS-28) and to
+// the browser (CK-5, LP-8) of this exchange. Over websocket a cookie is not asked
+// for, but if there is one it must be the right one (16).
+func (x *exchange) owns(s *Session) bool {
+	if !s.principal.same(x.peer.Principal) {
+		return false
+	}
+	switch {
+	case x.srv.opt.TrustClientSession: // CK-6
+		return true
+	case x.sock != nil:
+		return !x.sock.carried || s.cookie == "" || s.cookie == x.cookie
+	}
+	return s.cookie != "" && s.cookie == x.cookie
+}
+
+// adopt makes this exchange's transport the session's current one (XT-1). It
+// reports false when the session has ended meanwhile.
+func (x *exchange) adopt(s *Session, m *Message) bool {
+	s.mu.Lock()
+	if s.ended != 0 {
+		s.mu.Unlock()
+		return false
+	}
+	former := s.sock
+	if former != x.sock {
+		s.leaveSocket(x.srv.opt.times(x.peer.Transport))
+		s.sock = x.sock
+		s.silent = x.sock != nil // until this frame is handled
+		if x.sock != nil {
+			if s.last.open && !s.ack && lookupName(m.Channel) != metaConnect {
+				// A connect would tell more; this is what the connection itself tells.
+				s.last.open = false
+				if s.last.evidence.lost() {
+					s.lose(sentBy(byConnect, everything))
+				} else {
+					s.out.confirm(sentBy(byConnect, s.last.parcel))
+					if s.cur != nil {
+						s.cur.confirm(s.last.position)
+					}
+				}
+			}
+		}
+	}
+	s.mu.Unlock()
+	if x.sock != nil {
+		x.sock.bind(s)
+		if former != nil && former != x.sock {
+			former.close(ws.StatusNormalClosure) // WS-25
+		}
+	}
+	return true
+}
+
+// leaveSocket takes the session off its socket, or off long-polling: a held
+// connect is dropped, and what a socket was not seen to deliver comes again on
+// the next transport (DEL-8, DEL-9). s.mu is held.
+func (s *Session) leaveSocket(v times) {
+	if s.held != nil {
+		s.release(causeSuperseded)
+	}
+	if s.sock != nil {
+		s.sock = nil
+		if s.ack {
+			s.out.lose(func(p *parcel) bool { return p.pipe == bySocket })
+		} else {
+			s.lose(func(p *parcel) bool { return p.pipe == bySocket })
+		}
+	}
+	if s.deadline.IsZero() { // WS-21
+		s.expireIn(v.interval + v.maxInterval)
+	}
+}
+
+// handshake makes a new session (6.1), whatever the message or connection was
+// bound to before (SS-12).
+func (x *exchange) handshake(ctx context.Context, m *Message) reply {
+	srv := x.srv
+	if x.shaken { // HS-8
+		return x.fail(m, handshakeFailed, "")
+	}
+	x.shaken = true
+	v := srv.opt.times(x.peer.Transport)
+	if err := srv.opt.Policy.CanHandshake(ctx, *x.peer, m); err != nil {
+		r := x.failed(m, handshakeDenied, err)
+		r.advice = &Advice{Reconnect: ReconnectHandshake, Interval: v.interval, Timeout: v.timeout}
+		if no, ok := refusal(err); ok { // HS-6
+			r.advice.Reconnect = ReconnectNone
+			if no.Advice != nil {
+				r.advice = no.Advice
+			}
+		}
+		return r
+	}
+	s := &Session{srv: srv, id: newID(), principal: x.peer.Principal, cookie: x.cookie, sock: x.sock}
+	s.ack = srv.opt.Ack.or(true) && extFlag(m.Ext, "ack") // AK-1
+	if srv.opt.Source != nil && s.principal.User != "" {
+		head, err := srv.opt.Source.Head(ctx, s.principal.User)
+		if err != nil {
+			r := x.failed(m, handshakeFailed, err)
+			r.advice = &Advice{Reconnect: ReconnectHandshake, Interval: v.interval, Timeout: v.timeout}
+			return r
+		}
+		s.cur = &cursor{confirmed: head, sent: head}
+	}
+	if s.cookie == "" && x.sock == nil { // CK-1
+		s.cookie = newID()
+		x.cookie = s.cookie
+	}
+	s.silent = x.sock != nil // WS-16
+	srv.sessions.add(s)
+	if s.cur != nil {
+		srv.sessions.learn(s.principal.User, s.cur.sent, time.Now())
+	}
+	s.mu.Lock()
+	s.expireIn(v.maxInterval) // SS-1
+	s.mu.Unlock()
+	if !srv.announce(s) {
+		s.remove(EndByServer)
+		return x.fail(m, internalError, "")
+	}
+	if x.sock != nil {
+		x.finishConnects()
+		x.sock.rebind(s) // SS-15, HS-10
+		x.session = s
+	}
+	x.made = s
+	srv.counters.handshakes.Add(1)
+
+	r := replyTo(m)
+	r.clientID = s.id
+	r.types = srv.opt.Transports
+	r.advice = &Advice{Interval: v.interval, Timeout: v.timeout} // HS-3
+	if srv.opt.HandshakeReconnect {
+		r.advice.MaxInterval = v.maxInterval // HS-13
+	}
+	if s.ack {
+		r.ext.set("ack", []byte("true"))
+	}
+	return r
+}
+
+// announce tells the embedding server of a new session. It reports false when
+// that failed.
+func (srv *Server) announce(s *Session) (ok bool) {
+	if srv.opt.OnSession == nil {
+		return true
+	}
+	defer srv.recovered("OnSession", func() { ok = false })
+	srv.opt.OnSession(s)
+	return true
+}
+
+// extFlag reports whether ext has the member name with the value true.
+func extFlag(ext jsontext.Value, name string) (set bool) {
+	if ext == nil {
+		return false
+	}
+	eachMember(ext, func(member string, value jsontext.Value) {
+		if member == name {
+			set = value.Kind() == 't'
+		}
+	})
+	return set
+}
+
+// subscribe handles /meta/subscribe (6.3). Members before the first refused one
+// stay subscribed (SUB-5).
+func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) reply {
+	names, bad := x.subscriptionsOf(m)
+	if bad != nil {
+		return *bad
+	}
+	from, err := x.headFor(ctx, s)
+	if err != nil {
+		return x.failed(m, subscribeFailed, err)
+	}
+	for _, name := range names {
+		if n, err := x.maySubscribe(ctx, s, name, m); err != nil {
+			return x.failed(m, n, err)
+		}
+		if familyOf(name) == familyService { // SUB-9
+			x.srv.channels.create(name)
+			continue
+		}
+		if s.full(name) { // SUB-11
+			return x.failed(m, subscribeDenied, &Refusal{Reason: reasonTooMany})
+		}
+		if !x.srv.channels.subscribe(name, s, from) {
+			return x.fail(m, sessionUnknown, "")
+		}
+	}
+	return replyTo(m)
+}
+
+// subscriptionsOf checks shape and grammar of all members before anything is done
+// (SUB-2, SUB-3), and returns their names.
+func (x *exchange) subscriptionsOf(m *Message) ([]string, *reply) {
+	if m.Subscription == nil {
+		r := x.fail(m, subscriptionMissing, "")
+		return nil, &r
+	}
+	names, ok := m.subscriptions()
+	for i, name := range names {
+		ok = ok && validChannel(name, !x.srv.opt.ValidateMessageFields.or(true))
+		names[i] = lookupName(name)
+	}
+	if !ok {
+		r := x.fail(m, subscriptionInvalid, "")
+		return nil, &r
+	}
+	return names, nil
+}
+
+// headFor returns the position from which on a new subscription counts: only
+// entries above it are sent because of it.
+func (x *exchange) headFor(ctx context.Context, s *Session) (int64, error) {
+	if s.cur == nil {
+		return 0, nil
+	}
+	head, err := x.srv.opt.Source.Head(ctx, s.principal.User)
+	if err == nil {
+		x.srv.sessions.learn(s.principal.User, head, time.Now())
+	}
+	return head, err
+}
+
+// maySubscribe asks policy and authorisers (SUB-4).
+func (x *exchange) maySubscribe(ctx context.Context, s *Session, name string, m *Message) (situation, error) {
+	if !x.srv.channels.exists(name) {
+		if err := x.allowed(ctx, Create, name, s, m); err != nil {
+			return createDenied, err
+		}
+	}
+	return subscribeDenied, x.allowed(ctx, Subscribe, name, s, m)
+}
+
+// allowed asks the policy and then, on non-meta channels, the authorisers (AZ-3).
+func (x *exchange) allowed(ctx context.Context, op Operation, name string, s *Session, m *Message) error {
+	ask := x.srv.opt.Policy.CanPublish
+	switch op {
+	case Create:
+		ask = x.srv.opt.Policy.CanCreate
+	case Subscribe:
+		ask = x.srv.opt.Policy.CanSubscribe
+	}
+	if err := ask(ctx, s, name, m); err != nil || familyOf(name) == familyMeta {
+		return err
+	}
+	return x.srv.authorised(ctx, op, name, s, m)
+}
+
+// full reports whether one more subscription would be too many (SUB-11).
+func (s *Session) full(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, has := s.subscriptions[name]
+	return !has && len(s.subscriptions) >= s.srv.opt.MaxSubscriptionsPerSession
+}
+
+// unsubscribe handles /meta/unsubscribe (6.4).
+func (x *exchange) unsubscribe(s *Session, m *Message) reply {
+	names, bad := x.subscriptionsOf(m)
+	if bad != nil {
+		return *bad
+	}
+	for _, name := range names {
+		if !x.srv.channels.exists(name) { // UN-3
+			return x.fail(m, channelMissing, "")
+		}
+		x.srv.channels.unsubscribe(name, s)
+	}
+	return replyTo(m)
+}
+
+// disconnect handles /meta/disconnect (6.5). A held connect is answered after
+// this reply (DC-2): the transport sees to it.
+func (x *exchange) disconnect(s *Session, m *Message) reply {
+	s.remove(EndDisconnected)
+	x.leaving = append(x.leaving, s)
+	return replyTo(m)
+}
+
+// part answers the connects of sessions that disconnected in this exchange, now
+// that its own replies are on their way (DC-2).
+func (x *exchange) part() {
+	for _, s := range x.leaving {
+		s.mu.Lock()
+		if s.held != nil {
+			s.release(causeEnded)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// publish handles a message on a broadcast or service channel (chapter 7).
+func (x *exchange) publish(ctx context.Context, s *Session, m *Message) reply {
+	srv, name := x.srv, lookupName(m.Channel)
+	if !srv.channels.exists(name) {
+		if err := x.allowed(ctx, Create, name, s, m); err != nil {
+			return x.failed(m, channelCreateDenied, err)
+		}
+	}
+	if err := x.allowed(ctx, Publish, name, s, m); err != nil {
+		return x.failed(m, publishDenied, err)
+	}
+	srv.channels.create(name)
+	for _, listen := range srv.channels.listening(name) {
+		if err := listen(ctx, s, m); err != nil {
+			return x.failed(m, publishDenied, err)
+		}
+	}
+	if familyOf(name) == familyService {
+		return x.serve(ctx, s, m, name)
+	}
+	var but *Session
+	if !srv.opt.BroadcastToPublisher.or(true) {
+		but = s
+	}
+	srv.broadcast(broadcastEvent(m), EndSession, but) // PR-2: queued before the reply exists
+	return replyTo(m)
+}
+
+// serve hands a service message to its handler (PUB-8 to PUB-11).
+func (x *exchange) serve(ctx context.Context, s *Session, m *Message, name string) reply {
+	h, call := x.srv.channels.handlerOf(name)
+	if h == nil {
+		return replyTo(m) // PUB-9
+	}
+	data, err := h(ctx, s, m)
+	var failure *CallFailure
+	ok := true
+	if call && errors.As(err, &failure) {
+		data, ok, err = failure.Data, false, nil
+	}
+	if err != nil {
+		return x.failed(m, publishDenied, err)
+	}
+	if data == nil && !call {
+		return replyTo(m)
+	}
+	if data != nil && !data.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+		return x.failed(m, publishDenied, errors.New("the handler's answer is not valid JSON"))
+	}
+	x.srv.queue(answerEvent(m, data, call, ok), EndSession, []*Session{s})
+	return replyTo(m)
+}

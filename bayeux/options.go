@@ -1,0 +1,320 @@
+package bayeux
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Transport names a way in which messages travel, as it stands in
+// supportedConnectionTypes.
+type Transport string
+
+// The transports that are built.
+const (
+	WebSocket   Transport = "websocket"
+	LongPolling Transport = "long-polling"
+)
+
+// ErrorStyle chooses the texts of error fields (9.2); the codes are the same in all.
+type ErrorStyle int
+
+// The styles of CometD 5 and later, of CometD 4 and of CometD 3.
+const (
+	ErrorStyleDefault ErrorStyle = iota
+	ErrorStyleV4
+	ErrorStyleV3
+)
+
+// Switch turns something on or off whose default is not "off". The zero Switch
+// is the default.
+type Switch int8
+
+// Values of a Switch.
+const (
+	_ Switch = iota
+	On
+	Off
+)
+
+func (w Switch) or(byDefault bool) bool {
+	if w == 0 {
+		return byDefault
+	}
+	return w == On
+}
+
+// Values for limits and times whose zero value means "the default".
+const (
+	// Unlimited takes a limit away.
+	Unlimited = -1
+	// NeverHold is a limit of no held connect at all (CK-7).
+	NeverHold = -2
+	// Never is a time that is switched off, or zero where zero is not the default.
+	Never time.Duration = -1
+)
+
+// Options configure a Server (chapter 19). The zero value of each field is its
+// documented default. Times are advised to clients in whole milliseconds.
+type Options struct {
+	// Transports lists what is allowed, in the order in which the handshake reply
+	// names it (HS-2). Default: websocket, long-polling.
+	Transports []Transport
+
+	// Timeout is how long a connect is held (CN-3). Default 30 s; Never: not held.
+	Timeout time.Duration
+	// MaxTimeout caps the hold time that a client asks for (CN-8). Default 10 min.
+	MaxTimeout time.Duration
+	// Interval is how long clients are told to wait between connects. Default 0.
+	Interval time.Duration
+	// MaxInterval is how long a silent session is kept beyond Interval (SS-1, SS-2).
+	// Default 10 s.
+	MaxInterval time.Duration
+	// LongPolling and WS override these per transport (AD-4).
+	LongPolling HTTPOptions
+	WS          WSOptions
+
+	// MetaConnectDeliverOnly lets messages travel with connect replies only (DEL-6).
+	MetaConnectDeliverOnly bool
+	// MaxQueue and MaxQueueBytes bound what waits in memory for one session
+	// (DEL-11). Default 1000 messages and 4 MiB; Unlimited takes a bound away.
+	MaxQueue, MaxQueueBytes int
+	// MaxBatch and MaxBatchBytes bound one response or frame (DEL-16). Default 200
+	// messages and 256 KiB.
+	MaxBatch, MaxBatchBytes int
+
+	// JSONDepth is how deep a request may nest (MSG-4). Default 64.
+	JSONDepth int
+	// MaxMessagesPerRequest bounds the array of one request or frame. Default 1000.
+	MaxMessagesPerRequest int
+	// MaxSubscriptionsPerSession is the limit of SUB-11. Default 1000.
+	MaxSubscriptionsPerSession int
+
+	// MaxSessionsPerBrowser is how many connects of one browser cookie are held at a
+	// time over HTTP/1.1 (CK-7). Default 1; Unlimited, NeverHold.
+	MaxSessionsPerBrowser int
+	// HTTP2MaxSessionsPerBrowser is the same for HTTP/2. Default Unlimited; NeverHold.
+	HTTP2MaxSessionsPerBrowser int
+	// MultiSessionInterval is the interval advised to a session above the limit
+	// (CK-8). Default 2 s; negative: it is told to stop (CK-9).
+	MultiSessionInterval time.Duration
+	// TrustClientSession accepts a client id without its cookie (CK-6).
+	TrustClientSession bool
+	// BrowserCookie shapes the cookie of chapter 13.
+	BrowserCookie CookieOptions
+
+	// DuplicateMetaConnectHTTPResponseCode answers the older of two connects of a
+	// session (CN-10). Default 500; at least 400.
+	DuplicateMetaConnectHTTPResponseCode int
+	// HandshakeReconnect adds maxInterval to the advice of a handshake (HS-13).
+	HandshakeReconnect bool
+	// BroadcastToPublisher gives a publisher its own messages when it is subscribed
+	// (PUB-4). Default On.
+	BroadcastToPublisher Switch
+	// ValidateMessageFields checks the characters of ids and channels (MSG-8, CH-1).
+	// Default On.
+	ValidateMessageFields Switch
+	// AllowWildcardPublish accepts a publish to a pattern, for the subscribers of
+	// that very pattern (PUB-6).
+	AllowWildcardPublish bool
+	ErrorStyle           ErrorStyle
+
+	// AllowedOrigins lists the foreign origins that may use the server (CO-1), for
+	// example "https://desk.example" or "https://*.desk.example". Default: none,
+	// only the server's own origin. A lone "*" is not accepted: answers carry credentials.
+	AllowedOrigins []string
+	// AllowedHeaders are request headers that a preflight allows besides the usual ones (CO-3).
+	AllowedHeaders []string
+
+	// SweepPeriod is the time between two looks for unused channels, which are
+	// forgotten at the third (CH-11). Default 997 ms.
+	SweepPeriod time.Duration
+
+	// Ack offers acknowledged messages (17.1). Default On.
+	Ack Switch
+	// Extensions see each client message, in this order.
+	Extensions []Extension
+
+	// Policy says who may do what. Default: DefaultPolicy.
+	Policy Policy
+	// Source holds durable streams of messages, one per user (DEL-14). Default:
+	// none, messages live in memory only.
+	Source Source
+	// OnSession is told of each new session before its handshake is answered.
+	OnSession func(*Session)
+	// OnEnd is told of each session that has ended, and why (SS-5).
+	OnEnd func(*Session, EndReason)
+	// Logger gets refusals (AZ-6) and failures; never message text. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// HTTPOptions are those of the transport long-polling.
+type HTTPOptions struct {
+	// Timeout, Interval and MaxInterval override those of Options when not zero.
+	Timeout, Interval, MaxInterval time.Duration
+	// MaxMessageSize bounds a request's body, also after unpacking, in bytes. Default 1 MiB.
+	MaxMessageSize int
+	// WriteTimeout bounds the writing of one response. Default 30 s.
+	WriteTimeout time.Duration
+}
+
+// WSOptions are those of the transport websocket.
+type WSOptions struct {
+	// Timeout, Interval and MaxInterval override those of Options when not zero.
+	Timeout, Interval, MaxInterval time.Duration
+	// MaxMessageSize bounds a message from the client, also after unpacking, in
+	// bytes (WS-18). Default 64 KiB.
+	MaxMessageSize int
+	// WriteTimeout bounds one write; a peer that takes longer is dropped. Default 30 s.
+	WriteTimeout time.Duration
+	// MessagesPerFrame is how many messages may share a frame (WS-15). Default 1.
+	MessagesPerFrame int
+	// IdleTimeout closes a connection without any frame in either direction (WS-19).
+	// Default 5 min; Never.
+	IdleTimeout time.Duration
+	// PingInterval is the time between pings of the server (WS-20). Default 25 s; Never.
+	PingInterval time.Duration
+	// RequireHandshakePerConnection refuses sessions made elsewhere (WS-27).
+	RequireHandshakePerConnection bool
+	// Protocol is the subprotocol that clients must offer (WS-3). Default: none.
+	Protocol string
+	// PermessageDeflate offers compression, without context takeover. Default On.
+	PermessageDeflate Switch
+	// CompressAbove is the size in bytes from which on a frame is compressed. Default 1024.
+	CompressAbove int
+	// BindBrowserCookie ties sessions to the browser cookie of the upgrade, or to a
+	// fresh one (WS-5). Default On.
+	BindBrowserCookie Switch
+	// ConfirmByPing keeps messages until the pong of a ping sent after them (DEL-13).
+	ConfirmByPing bool
+	// ConfirmTimeout ends a connection whose confirming pong does not come. Default 20 s.
+	ConfirmTimeout time.Duration
+}
+
+// CookieOptions shape the browser cookie (CK-3).
+type CookieOptions struct {
+	Name   string // default BAYEUX_BROWSER
+	Domain string
+	Path   string        // default /
+	MaxAge time.Duration // default 0: until the browser is closed
+	// Secure marks the cookie when the request came over TLS, or with an https URL
+	// where the embedding server has put one.
+	Secure      bool
+	HTTPOnly    Switch // default On
+	SameSite    http.SameSite
+	Partitioned bool
+}
+
+// withDefaults returns o with every default filled in, or says what is wrong with it.
+func (o Options) withDefaults() (Options, error) {
+	if len(o.Transports) == 0 {
+		o.Transports = []Transport{WebSocket, LongPolling}
+	}
+	for _, t := range o.Transports {
+		if t != WebSocket && t != LongPolling {
+			return o, fmt.Errorf("transports: %q is not known; use %q and %q", t, WebSocket, LongPolling)
+		}
+	}
+	duration(&o.Timeout, 30*time.Second)
+	duration(&o.MaxTimeout, 10*time.Minute)
+	duration(&o.MaxInterval, 10*time.Second)
+	duration(&o.MultiSessionInterval, 2*time.Second)
+	duration(&o.SweepPeriod, 997*time.Millisecond)
+	o.Interval = max(o.Interval, 0)
+	count(&o.MaxQueue, 1000)
+	count(&o.MaxQueueBytes, 4<<20)
+	count(&o.MaxBatch, 200)
+	count(&o.MaxBatchBytes, 256<<10)
+	count(&o.JSONDepth, 64)
+	count(&o.MaxMessagesPerRequest, 1000)
+	count(&o.MaxSubscriptionsPerSession, 1000)
+	count(&o.MaxSessionsPerBrowser, 1)
+	count(&o.HTTP2MaxSessionsPerBrowser, Unlimited)
+	count(&o.DuplicateMetaConnectHTTPResponseCode, http.StatusInternalServerError)
+	if c := o.DuplicateMetaConnectHTTPResponseCode; c < 400 || c > 599 {
+		return o, fmt.Errorf("duplicateMetaConnectHttpResponseCode: %d is not a status from 400 to 599", c)
+	}
+
+	duration(&o.LongPolling.Timeout, o.Timeout)
+	duration(&o.LongPolling.Interval, o.Interval)
+	duration(&o.LongPolling.MaxInterval, o.MaxInterval)
+	count(&o.LongPolling.MaxMessageSize, 1<<20)
+	duration(&o.LongPolling.WriteTimeout, 30*time.Second)
+
+	duration(&o.WS.Timeout, o.Timeout)
+	duration(&o.WS.Interval, o.Interval)
+	duration(&o.WS.MaxInterval, o.MaxInterval)
+	count(&o.WS.MaxMessageSize, 64<<10)
+	duration(&o.WS.WriteTimeout, 30*time.Second)
+	count(&o.WS.MessagesPerFrame, 1)
+	duration(&o.WS.IdleTimeout, 5*time.Minute)
+	duration(&o.WS.PingInterval, 25*time.Second)
+	count(&o.WS.CompressAbove, 1024)
+	duration(&o.WS.ConfirmTimeout, 20*time.Second)
+
+	for name, n := range map[string]int{
+		"maxBatch": o.MaxBatch, "maxBatchBytes": o.MaxBatchBytes, "jsonDepth": o.JSONDepth,
+		"maxMessagesPerRequest": o.MaxMessagesPerRequest, "maxSubscriptionsPerSession": o.MaxSubscriptionsPerSession,
+		"long-polling.json.maxMessageSize": o.LongPolling.MaxMessageSize, "ws.maxMessageSize": o.WS.MaxMessageSize,
+		"ws.messagesPerFrame": o.WS.MessagesPerFrame,
+	} {
+		if n < 1 {
+			return o, fmt.Errorf("%s: %d is not a positive number", name, n)
+		}
+	}
+	if o.MaxInterval < 0 || o.LongPolling.MaxInterval < 0 || o.WS.MaxInterval < 0 {
+		return o, errors.New("maxInterval: sessions that never end are not offered; give a positive time")
+	}
+	if idle := o.WS.IdleTimeout; idle > 0 && o.WS.PingInterval < 0 && idle <= max(o.WS.Timeout, 0)+max(o.WS.Interval, 0) {
+		return o, fmt.Errorf("ws.idleTimeout: %v must exceed timeout + interval, or every quiet socket is closed (WS-19)", idle)
+	}
+
+	if o.BrowserCookie.Name == "" {
+		o.BrowserCookie.Name = "BAYEUX_BROWSER"
+	}
+	if o.BrowserCookie.Path == "" {
+		o.BrowserCookie.Path = "/"
+	}
+	if err := (&http.Cookie{Name: o.BrowserCookie.Name, Path: o.BrowserCookie.Path, Domain: o.BrowserCookie.Domain, Value: "x"}).Valid(); err != nil {
+		return o, fmt.Errorf("browserCookie: %w", err)
+	}
+	if slices.Contains(o.AllowedOrigins, "*") {
+		return o, errors.New(`allowedOrigins: "*" would let every site use its visitors' credentials; list the origins (CO-2)`)
+	}
+	if o.Policy == nil {
+		o.Policy = DefaultPolicy{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o, nil
+}
+
+func duration(d *time.Duration, byDefault time.Duration) {
+	if *d == 0 {
+		*d = byDefault
+	}
+}
+
+func count(n *int, byDefault int) {
+	if *n == 0 {
+		*n = byDefault
+	}
+}
+
+// times are the values that a session is advised of on a transport (AD-4).
+type times struct {
+	timeout, interval, maxInterval time.Duration
+}
+
+func (o *Options) times(t Transport) times {
+	v := times{o.LongPolling.Timeout, o.LongPolling.Interval, o.LongPolling.MaxInterval}
+	if t == WebSocket {
+		v = times{o.WS.Timeout, o.WS.Interval, o.WS.MaxInterval}
+	}
+	v.timeout, v.interval = max(v.timeout, 0), max(v.interval, 0)
+	return v
+}

@@ -1,0 +1,180 @@
+package bayeux
+
+import (
+	"context"
+	"runtime"
+	"sync"
+)
+
+// pushers read streams for sessions that could send at once. At most 2 × CPU
+// goroutines do so, none while there is nothing to read. A user who is waiting to
+// be read for is listed once, however often her stream grows.
+type pushers struct {
+	srv     *Server
+	mu      sync.Mutex
+	users   []string
+	listed  map[string]bool // in users, or to be listed again after the reading under way
+	reading map[string]bool
+	last    []lastWords
+	running int
+	most    int
+}
+
+// lastWords is a revoked session whose stream is to be read to its end (DC-7).
+type lastWords struct {
+	s    *Session
+	subs map[string]int64
+}
+
+func (p *pushers) init(srv *Server) {
+	p.srv = srv
+	p.listed = make(map[string]bool)
+	p.reading = make(map[string]bool)
+	p.most = 2 * runtime.GOMAXPROCS(0)
+}
+
+// wake lists a user.
+func (p *pushers) wake(user string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.listed[user] {
+		return
+	}
+	p.listed[user] = true
+	if !p.reading[user] { // two readers of one user would do the same work twice
+		p.users = append(p.users, user)
+		p.start()
+	}
+}
+
+// lastWords lists a revoked session.
+func (p *pushers) lastWords(s *Session, subs map[string]int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = append(p.last, lastWords{s, subs})
+	p.start()
+}
+
+// start sees to it that somebody works. p.mu is held.
+func (p *pushers) start() {
+	if p.running < p.most && p.srv.tasks.begin() {
+		p.running++
+		go p.work()
+	}
+}
+
+func (p *pushers) work() {
+	defer p.srv.tasks.end()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		switch {
+		case len(p.last) > 0:
+			w := p.last[0]
+			p.last = p.last[1:]
+			p.mu.Unlock()
+			p.srv.sayLastWords(w)
+			p.mu.Lock()
+		case len(p.users) > 0:
+			user := p.users[0]
+			p.users = p.users[1:]
+			delete(p.listed, user)
+			p.reading[user] = true
+			p.mu.Unlock()
+			p.srv.push(user)
+			p.mu.Lock()
+			delete(p.reading, user)
+			if p.listed[user] {
+				p.users = append(p.users, user)
+			}
+		default:
+			p.users, p.last = nil, nil
+			p.running--
+			return
+		}
+	}
+}
+
+// push reads for all sessions of a user who can send at once. Sessions at the
+// same position share the reading.
+func (srv *Server) push(user string) {
+	defer srv.recovered("Source", func() {})
+	ctx := context.Background()
+	for {
+		at := make(map[int64][]*Session)
+		for _, s := range srv.sessions.ofUser(user) {
+			if after, ok := s.wants(); ok {
+				at[after] = append(at[after], s)
+			}
+		}
+		if len(at) == 0 {
+			return
+		}
+		for after, sessions := range at {
+			if err := srv.readPage(ctx, user, after, sessions); err != nil {
+				srv.sourceFailed(ctx, user, err)
+				return
+			}
+		}
+	}
+}
+
+// lastPages bounds what is read for a session that is being revoked: it could
+// send at once, so there is hardly more than one.
+const lastPages = 5
+
+// sayLastWords gives a revoked session what its stream holds at this moment, so
+// that the notice of the log-out arrives, and then ends it (DC-7).
+func (srv *Server) sayLastWords(w lastWords) {
+	s := w.s
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.farewell()
+	}()
+	defer srv.recovered("Source", func() {})
+	ctx, user := context.Background(), s.principal.User
+	head, err := srv.opt.Source.Head(ctx, user)
+	for range lastPages {
+		s.mu.Lock()
+		s.cur.drop()
+		after := s.cur.sent
+		s.mu.Unlock()
+		if err != nil || after >= head {
+			break
+		}
+		var entries []Entry
+		if entries, err = srv.opt.Source.After(ctx, user, after, srv.opt.MaxBatch); err != nil || len(entries) == 0 {
+			break
+		}
+		events := make([]*event, len(entries))
+		for i, e := range entries {
+			events[i], _ = newBroadcast(Outgoing{Channel: e.Channel, Data: e.Data})
+		}
+		p := s.choose(after, entries, events, w.subs)
+		s.mu.Lock()
+		if s.cur.offer(p) {
+			for _, ev := range s.cur.take() {
+				s.out.append(ev)
+			}
+		}
+		s.mu.Unlock()
+	}
+	if err != nil {
+		srv.counters.failures.Add(1)
+		srv.opt.Logger.Error("cannot read the stream of a user who was logged out", "user", user, "error", err)
+	}
+}
+
+// Revoke removes the sessions whose principal matches: a log-out, an expired
+// log-in, a log-in elsewhere (DC-7, WS-6). When it returns their ids are unknown.
+// A held connect is then answered with what the user's stream holds at this
+// moment and with advice to shake hands again; a websocket gets the same and is
+// closed with 1008.
+func (srv *Server) Revoke(match func(Principal) bool) {
+	for _, s := range srv.sessions.all() {
+		if match(s.principal) {
+			s.remove(EndRevoked)
+		}
+	}
+}

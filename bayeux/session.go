@@ -1,0 +1,353 @@
+package bayeux
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Session is one client's stay, from handshake to end (chapter 4). Its methods
+// may be called at any time, also when it has ended.
+type Session struct {
+	srv       *Server
+	id        string
+	principal Principal
+	cookie    string // browser cookie; empty when it was made on a socket without one
+	ack       bool   // messages are acknowledged (AK-1)
+
+	mu            sync.Mutex
+	ended         EndReason
+	connected     bool             // the first connect was answered (CN-1)
+	silent        bool             // nothing is written until the client's next frame (WS-16)
+	grouping      int              // deliveries are held back (DEL-7)
+	subscriptions map[string]int64 // name → position from which on the stream counts; replaced, never changed
+	changes       int              // of subscriptions
+	out           outbox
+	cur           *cursor // nil without a durable stream
+	sock          *socket // where messages go; nil over HTTP
+	advised       Transport
+	held          *connect
+	connects      uint64        // number of the newest connect
+	answering     chan struct{} // closed when the connect reply under way is written; nil when none is
+	last          lastReply
+
+	deadline time.Time // zero while none runs (SS-3)
+	alarm    *time.Timer
+	refused  time.Time // last refusal that was logged (AZ-6)
+	quick    bool      // the first connect had advice.timeout 0 (DEL-15)
+}
+
+// EndReason says why a session has ended.
+type EndReason int8
+
+// Reasons.
+const (
+	_               EndReason = iota
+	EndDisconnected           // by the client
+	EndByServer               // Session.Disconnect
+	EndRevoked                // Server.Revoke
+	EndExpired                // no sign of life within the deadline (SS-5)
+	EndOverflow               // its queue was full (DEL-11)
+	EndShutdown
+)
+
+// String returns a word for logs.
+func (r EndReason) String() string {
+	switch r {
+	case EndDisconnected:
+		return "disconnected"
+	case EndByServer:
+		return "disconnected by server"
+	case EndRevoked:
+		return "revoked"
+	case EndExpired:
+		return "timed out"
+	case EndOverflow:
+		return "queue full"
+	case EndShutdown:
+		return "server shut down"
+	}
+	return "not ended"
+}
+
+// ID returns the client id (SS-9). Whoever knows it and the cookie can be this
+// client: do not log it.
+func (s *Session) ID() string { return s.id }
+
+// Principal returns who was behind the handshake.
+func (s *Session) Principal() Principal { return s.principal }
+
+// Subscribed reports whether the session has a subscription that matches the
+// channel, or is exactly that pattern.
+func (s *Session) Subscribed(channel string) bool {
+	s.mu.Lock()
+	subs := s.subscriptions
+	s.mu.Unlock()
+	name := lookupName(channel)
+	if _, ok := subs[name]; ok || len(name) < 2 || name[0] != '/' || isPattern(name) {
+		return ok
+	}
+	found := false
+	matches(name, func(p []byte) bool {
+		_, found = subs[string(p)]
+		return !found
+	})
+	return found
+}
+
+// reads reports whether a message on the channel is for the session: it is
+// subscribed by name, or by a pattern and may read it (AZ-5).
+func (s *Session) reads(channel string) bool {
+	s.mu.Lock()
+	_, exact := s.subscriptions[lookupName(channel)]
+	s.mu.Unlock()
+	return exact || s.Subscribed(channel) && s.srv.mayRead(s, lookupName(channel))
+}
+
+// Deliver sends data to this session alone, on any channel, subscribed or not
+// (DEL-7). The error says what is wrong with the arguments.
+func (s *Session) Deliver(channel string, data jsontext.Value) error {
+	return s.Send(Outgoing{Channel: channel, Data: data})
+}
+
+// Send is Deliver with more to say.
+func (s *Session) Send(o Outgoing) error {
+	ev, err := newEvent(o)
+	if err != nil {
+		return err
+	}
+	s.srv.queue(ev, o.WhenFull, []*Session{s})
+	return nil
+}
+
+// Group calls fn and holds back what is queued for the session meanwhile, so
+// that it leaves together (DEL-7).
+func (s *Session) Group(fn func()) {
+	s.mu.Lock()
+	s.grouping++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.grouping--
+		s.flush()
+	}()
+	fn()
+}
+
+// push queues a message and sees that it leaves. It reports false when the
+// session has no room and must be removed (DEL-11).
+func (s *Session) push(ev *event, full Overflow) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != 0 {
+		return true
+	}
+	if !s.out.push(ev, bounds{s.srv.opt.MaxQueue, s.srv.opt.MaxQueueBytes}, full) {
+		return false
+	}
+	s.flush()
+	return true
+}
+
+// deliverOnly reports whether messages travel with connect replies only (DEL-6).
+func (s *Session) deliverOnly() bool {
+	return s.ack || s.srv.opt.MetaConnectDeliverOnly || s.cur != nil && s.sock == nil
+}
+
+// ready reports whether something waits that may be sent.
+func (s *Session) ready() bool {
+	return len(s.out.waiting) > 0 || s.cur != nil && s.cur.page != nil
+}
+
+// flush sets in motion what waits: it releases the held connect, or wakes the
+// socket's writer. s.mu is held; nothing is written here.
+func (s *Session) flush() {
+	switch {
+	case s.ended != 0 || s.grouping > 0 || s.silent:
+	case s.sock != nil && !s.deliverOnly():
+		if s.ready() {
+			s.sock.kick()
+		}
+	case s.held != nil && s.ready():
+		s.release(causeMessages)
+	}
+}
+
+// takeBatch takes what may travel in one response or frame (DEL-16). s.mu is held.
+func (s *Session) takeBatch() (events []*event, items []item) {
+	count, bytes := s.srv.opt.MaxBatch, s.srv.opt.MaxBatchBytes
+	if s.ended != 0 { // there is no next one
+		count, bytes = math.MaxInt, math.MaxInt
+	}
+	if s.cur != nil && s.cur.page != nil {
+		bytes -= s.cur.page.bytes
+		events = s.cur.take()
+		if count -= len(events); bytes <= 0 {
+			return events, nil // out.take would add one all the same
+		}
+	}
+	return events, s.out.take(count, bytes, math.MaxUint64)
+}
+
+// extend moves a running deadline to at least MaxInterval from now (SS-4).
+func (s *Session) extend(v times) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if until := time.Now().Add(v.maxInterval); !s.deadline.IsZero() && s.deadline.Before(until) {
+		s.deadline = until
+	}
+}
+
+// expireIn sets the deadline (SS-1, SS-2). One timer serves all deadlines of a
+// session: it looks again when the deadline has moved. s.mu is held.
+func (s *Session) expireIn(d time.Duration) {
+	if s.ended != 0 {
+		return
+	}
+	s.deadline = time.Now().Add(d)
+	if s.alarm == nil {
+		s.alarm = s.srv.after(d, s.checkDeadline)
+	} else {
+		s.alarm.Reset(d)
+	}
+}
+
+// linger sets the deadline that runs after a connect, unless the next one is
+// there already (SS-2, SS-11). s.mu is held.
+func (s *Session) linger(c *connect) {
+	if s.held == nil && s.connects == c.no {
+		s.expireIn(c.interval + c.times.maxInterval)
+	}
+}
+
+func (s *Session) checkDeadline() {
+	passed := func() bool {
+		left := time.Until(s.deadline)
+		if s.deadline.IsZero() {
+			return false
+		}
+		if left > 0 { // never early (SS-7)
+			s.alarm.Reset(left)
+		}
+		return left <= 0
+	}
+	if s.removeIf(EndExpired, passed) {
+		s.srv.counters.expired.Add(1)
+	}
+}
+
+// Disconnect ends the session from the server's side (DC-5): the client gets
+// what waits for it, then a /meta/disconnect message, and is told not to come
+// back. Over a websocket the connection is closed if the client does not do so
+// within five seconds (DC-6).
+func (s *Session) Disconnect() { s.remove(EndByServer) }
+
+// serverDisconnect is the message of DC-5.
+var serverDisconnect = &event{array: []byte(`[{"channel":"/meta/disconnect","successful":true}]`)}
+
+// remove ends the session. It reports whether this call did.
+func (s *Session) remove(why EndReason) bool {
+	return s.removeIf(why, func() bool { return true })
+}
+
+// removeIf ends the session if it has not ended and the condition holds, which
+// is asked under s.mu.
+func (s *Session) removeIf(why EndReason, condition func() bool) bool {
+	s.mu.Lock()
+	if s.ended != 0 || !condition() {
+		s.mu.Unlock()
+		return false
+	}
+	s.ended = why
+	s.deadline = time.Time{}
+	if s.alarm != nil {
+		s.alarm.Stop()
+	}
+	subs := s.subscriptions
+	s.subscriptions = nil
+	switch why {
+	case EndByServer:
+		s.out.append(serverDisconnect)
+	case EndDisconnected, EndExpired, EndOverflow: // DC-1, SS-5, DEL-11
+		s.out = outbox{}
+	}
+	if why == EndRevoked && s.cur != nil && (s.held != nil || s.sock != nil) {
+		s.srv.pushers.lastWords(s, subs) // the farewell follows when they are read (DC-7)
+	} else {
+		s.farewell()
+	}
+	s.mu.Unlock()
+
+	s.srv.channels.forget(s, subs)
+	s.srv.sessions.remove(s)
+	if hook := s.srv.opt.OnEnd; hook != nil {
+		func() {
+			defer s.srv.recovered("OnEnd", func() {})
+			hook(s, why)
+		}()
+	}
+	return true
+}
+
+// farewell answers the held connect of an ended session and lets its socket go.
+// What still waits goes before that reply (DC-5, DC-7). s.mu is held.
+func (s *Session) farewell() {
+	k := s.sock
+	if k != nil && (!s.deliverOnly() || s.held == nil && s.ended != EndShutdown) {
+		k.sendMessages(s.takeBatch())
+	}
+	if s.held != nil && s.ended != EndDisconnected { // DC-2: the disconnect reply goes first
+		s.release(causeEnded)
+	}
+	if k != nil {
+		s.sock = nil
+		k.sessionEnded(s.ended)
+	}
+}
+
+// setSubscription records a subscription. It reports false when the session has
+// ended. channels.mu is held.
+func (s *Session) setSubscription(name string, from int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != 0 {
+		return false
+	}
+	if _, ok := s.subscriptions[name]; ok {
+		return true // SUB-6
+	}
+	subs := make(map[string]int64, len(s.subscriptions)+1)
+	for k, v := range s.subscriptions {
+		subs[k] = v
+	}
+	subs[name] = from
+	s.changeSubscriptions(subs)
+	return true
+}
+
+// dropSubscription is the reverse. channels.mu is held.
+func (s *Session) dropSubscription(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.subscriptions[name]; !ok {
+		return
+	}
+	subs := make(map[string]int64, len(s.subscriptions))
+	for k, v := range s.subscriptions {
+		if k != name {
+			subs[k] = v
+		}
+	}
+	s.changeSubscriptions(subs)
+}
+
+func (s *Session) changeSubscriptions(subs map[string]int64) {
+	s.subscriptions = subs
+	s.changes++
+	if s.cur != nil {
+		s.cur.drop()
+	}
+}

@@ -1,0 +1,544 @@
+package bayeux
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"math"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// socket is one websocket (chapter 15). Its reader is a goroutine; its writer is
+// one only while there is something to write, and it is the only one that writes.
+//
+// What the writer sends, in this order: pong, messages of the session, frames
+// that were handed over (replies), a ping, and at last the close frame. Each write
+// is one call with all that is ready.
+type socket struct {
+	srv     *Server
+	conn    net.Conn
+	peer    *Peer
+	cookie  string // browser cookie, carried by the upgrade or fresh (WS-5)
+	carried bool
+	deflate bool
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	mu      sync.Mutex
+	drained sync.Cond // out was emptied, or the writer has ended
+	session *Session
+	out     []frame
+	writing bool
+	dead    bool // the connection is of no use any more
+	closing ws.StatusCode
+	closed  bool // the close frame was written
+
+	pong    []byte // to answer the newest ping; nil: none
+	ping    bool   // a keep-alive ping is due (WS-20)
+	missing int    // pings in a row without any frame from the peer
+	confirm confirmation
+	pinged  time.Time
+	active  time.Time // last frame in either direction (WS-19)
+	timer   *time.Timer
+}
+
+// frame is a text frame that waits to be written.
+type frame struct {
+	text    []byte
+	after   uint64   // messages up to this number go before it (WS-14)
+	connect *connect // whose reply it carries: its deadline starts with the write (SS-2)
+}
+
+// confirmation is the state of ConfirmByPing (DEL-13).
+type confirmation struct {
+	no       uint64 // of the ping under way; 0: none
+	count    uint64
+	parcel   int64 // what its pong confirms
+	position int64
+	since    time.Time
+	more     bool // messages left after that ping
+}
+
+// closeWait is how long the peer may take to answer a close frame.
+const closeWait = 2 * time.Second
+
+// disconnectGrace is how long a client may take to close after DC-5 (DC-6).
+const disconnectGrace = 5 * time.Second
+
+// start begins to serve an upgraded connection.
+func (k *socket) start(early []byte) {
+	k.drained.L = &k.mu
+	now := time.Now()
+	k.active, k.pinged = now, now
+	if !k.srv.tasks.begin() {
+		_ = k.conn.Close()
+		k.cancel()
+		return
+	}
+	k.srv.sockets.add(k)
+	k.mu.Lock()
+	k.timer = k.srv.after(time.Hour, k.tick)
+	k.schedule(now)
+	k.mu.Unlock()
+	if k.srv.draining.Load() {
+		k.close(ws.StatusGoingAway)
+	}
+	go k.read(early)
+}
+
+// idle reports whether the writer has nothing to do.
+func (k *socket) idle() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !k.writing && !k.dead
+}
+
+// kick sees to it that somebody writes. It returns at once.
+func (k *socket) kick() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.writing && !k.dead {
+		k.writing = true
+		go k.write() // the reader waits for its end
+	}
+}
+
+// flush writes from the reader's goroutine, or waits while another one writes,
+// until the replies are gone: the next frame is read after that (WS-11), so that
+// a peer which does not read cannot pile up answers.
+func (k *socket) flush() {
+	k.writeOrWait(func() bool { return len(k.out) == 0 })
+}
+
+// flushAll is flush for the end of the connection: it returns when nothing is
+// written any more.
+func (k *socket) flushAll() {
+	k.writeOrWait(func() bool { return false })
+}
+
+func (k *socket) writeOrWait(enough func() bool) {
+	k.mu.Lock()
+	if !k.writing && !k.dead {
+		k.writing = true
+		k.mu.Unlock()
+		k.write()
+		return
+	}
+	for k.writing && !enough() {
+		k.drained.Wait()
+	}
+	k.mu.Unlock()
+}
+
+// send hands over a frame.
+func (k *socket) send(f frame) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.dead {
+		k.out = append(k.out, f)
+	}
+}
+
+// answer completes the answers of x and hands them over as one frame (WS-14).
+// s.mu is held.
+func (k *socket) answer(s *Session, x *exchange) {
+	res := x.completeLocked()
+	k.send(frame{text: res.body, after: s.out.last, connect: res.connect})
+	k.kick()
+}
+
+// sendMessages hands over the last messages of a session that has ended. Their
+// session's lock is held.
+func (k *socket) sendMessages(events []*event, items []item) {
+	for _, ev := range events {
+		k.send(frame{text: ev.array})
+	}
+	for _, it := range items {
+		k.send(frame{text: it.ev.array})
+	}
+}
+
+// load is what one write carries.
+type load struct {
+	buf      *bytes.Buffer
+	session  *Session
+	parcel   int64
+	position int64
+	messages int
+	connects []*connect
+}
+
+// write writes until there is nothing left. k.writing is set, and is the claim to
+// be the only writer.
+func (k *socket) write() {
+	buf := k.srv.packers.buffer()
+	defer k.srv.packers.release(buf)
+	for {
+		buf.Reset()
+		l := load{buf: buf}
+		if !k.compose(&l) {
+			return
+		}
+		_ = k.conn.SetWriteDeadline(time.Now().Add(k.srv.opt.WS.WriteTimeout)) // an error shows at the write
+		_, err := k.conn.Write(buf.Bytes())
+		k.wrote(&l, err)
+	}
+}
+
+// lock locks the session that the socket is bound to, if any, and the socket.
+func (k *socket) lock() (s *Session, unlock func()) {
+	for {
+		k.mu.Lock()
+		s = k.session
+		if s == nil {
+			return nil, k.mu.Unlock
+		}
+		k.mu.Unlock()
+		s.mu.Lock()
+		k.mu.Lock()
+		if k.session == s {
+			return s, func() { k.mu.Unlock(); s.mu.Unlock() }
+		}
+		k.mu.Unlock()
+		s.mu.Unlock()
+	}
+}
+
+// compose puts together the next write. When there is nothing, the claim to write
+// is given up, and it reports false.
+func (k *socket) compose(l *load) bool {
+	s, unlock := k.lock()
+	wake := ""
+	defer func() {
+		unlock()
+		if wake != "" {
+			k.srv.pushers.wake(wake)
+		}
+	}()
+	if k.dead || k.closed {
+		k.out = nil
+		k.rest()
+		return false
+	}
+	if k.pong != nil {
+		k.control(l, ws.OpPong, k.pong)
+		k.pong = nil
+	}
+	speaks := s != nil && s.sock == k && s.ended == 0 && !s.silent && s.grouping == 0 && !s.deliverOnly()
+	if speaks {
+		l.session = s
+		k.messages(l, s)
+	} else {
+		k.replies(l, math.MaxUint64)
+	}
+	if k.ping {
+		k.ping = false
+		k.control(l, ws.OpPing, nil)
+	}
+	switch {
+	case l.buf.Len() > 0:
+		k.active = time.Now()
+	case k.closing != 0:
+		k.control(l, ws.OpClose, ws.NewCloseFrameBody(k.closing, ""))
+		k.closed = true
+	default:
+		k.rest()
+		if speaks && s.cur != nil && k.srv.sessions.streamOf(s.principal.User).head > s.cur.sent {
+			wake = s.principal.User // it grew while this was writing
+		}
+		return false
+	}
+	return true
+}
+
+// rest gives the claim to write up. k.mu is held.
+func (k *socket) rest() {
+	k.writing = false
+	k.drained.Broadcast()
+}
+
+// messages adds what the session has to say, with the replies between (WS-14).
+func (k *socket) messages(l *load, s *Session) {
+	count, bytes := k.srv.opt.MaxBatch, k.srv.opt.MaxBatchBytes
+	var events []*event
+	if s.cur != nil {
+		events = s.cur.take()
+		count -= len(events)
+		for _, ev := range events {
+			bytes -= len(ev.array)
+		}
+	}
+	var taken []item
+	take := func(upTo uint64) {
+		items := s.out.take(count, bytes, upTo)
+		count -= len(items)
+		for _, it := range items {
+			bytes -= len(it.ev.array)
+			events = append(events, it.ev)
+		}
+		taken = append(taken, items...)
+	}
+	for len(k.out) > 0 && count > 0 && bytes > 0 {
+		take(k.out[0].after)
+		k.texts(l, events)
+		events = events[:0]
+		if len(s.out.waiting) > 0 && s.out.waiting[0].n <= k.out[0].after {
+			break // this write is full; the rest goes before the reply
+		}
+		k.replies(l, k.out[0].after)
+	}
+	if len(k.out) == 0 && count > 0 && bytes > 0 {
+		take(math.MaxUint64)
+	}
+	k.texts(l, events)
+	l.parcel, l.position = s.out.seal(parcel{pipe: bySocket, items: taken}), s.position()
+	k.askToConfirm(l)
+}
+
+// replies adds the frames that wait for no message above upTo.
+func (k *socket) replies(l *load, upTo uint64) {
+	n := 0
+	for n < len(k.out) && k.out[n].after <= upTo {
+		f := &k.out[n]
+		k.text(l, f.text, nil)
+		if f.connect != nil {
+			l.connects = append(l.connects, f.connect)
+		}
+		n++
+	}
+	if k.out = k.out[n:]; len(k.out) == 0 {
+		k.out = nil
+		k.drained.Broadcast()
+	}
+}
+
+// texts adds messages, up to MessagesPerFrame in a frame (WS-15).
+func (k *socket) texts(l *load, events []*event) {
+	l.messages += len(events)
+	most := k.srv.opt.WS.MessagesPerFrame
+	for len(events) > 0 {
+		n := min(most, len(events))
+		if n == 1 {
+			k.text(l, events[0].array, events[0])
+		} else {
+			k.text(l, encode(events[:n], nil, nil), nil)
+		}
+		events = events[n:]
+	}
+}
+
+// text adds a text frame. The compressed form of an event is shared.
+func (k *socket) text(l *load, text []byte, ev *event) {
+	h := ws.Header{Fin: true, OpCode: ws.OpText}
+	if k.deflate && len(text) >= k.srv.opt.WS.CompressAbove {
+		h.Rsv = ws.Rsv(true, false, false)
+		if ev != nil {
+			text = ev.deflated(&k.srv.packers)
+		} else {
+			text = k.srv.packers.deflate(text)
+		}
+	}
+	k.frame(l, h, text)
+}
+
+func (k *socket) control(l *load, op ws.OpCode, payload []byte) {
+	k.frame(l, ws.Header{Fin: true, OpCode: op}, payload)
+}
+
+func (k *socket) frame(l *load, h ws.Header, payload []byte) {
+	h.Length = int64(len(payload))
+	_ = ws.WriteHeader(l.buf, h) // a bytes.Buffer does not fail
+	l.buf.Write(payload)
+}
+
+// askToConfirm adds the ping whose pong shows that the messages arrived (DEL-13).
+// One is under way at a time.
+func (k *socket) askToConfirm(l *load) {
+	if !k.srv.opt.WS.ConfirmByPing {
+		return
+	}
+	c := &k.confirm
+	if c.no != 0 {
+		c.more = c.more || l.messages > 0
+		return
+	}
+	if l.messages == 0 && !c.more {
+		return
+	}
+	c.count++
+	c.no, c.parcel, c.position, c.since, c.more = c.count, l.parcel, l.position, time.Now(), false
+	k.control(l, ws.OpPing, binary.BigEndian.AppendUint64(nil, c.no))
+	k.schedule(c.since)
+}
+
+// ponged takes a pong: it confirms what left before its ping (DEL-13).
+func (k *socket) ponged(payload []byte) {
+	if len(payload) != 8 {
+		return
+	}
+	s, unlock := k.lock()
+	c := &k.confirm
+	if c.no == 0 || binary.BigEndian.Uint64(payload) != c.no {
+		unlock()
+		return
+	}
+	c.no = 0
+	if s != nil && s.sock == k {
+		s.out.confirm(sentBy(bySocket, c.parcel))
+		if s.cur != nil {
+			s.cur.confirm(c.position)
+		}
+	}
+	more := c.more
+	unlock()
+	if more {
+		k.kick()
+	}
+}
+
+// wrote says what became of a write.
+func (k *socket) wrote(l *load, err error) {
+	if err != nil {
+		k.abort()
+		return
+	}
+	k.srv.counters.delivered.Add(int64(l.messages))
+	if s := l.session; s != nil && !k.srv.opt.WS.ConfirmByPing {
+		s.mu.Lock()
+		if s.sock == k { // else it has been taken for lost
+			s.out.confirm(numbered(l.parcel))
+			if s.cur != nil {
+				s.cur.confirm(l.position)
+			}
+		}
+		s.mu.Unlock()
+	}
+	for _, c := range l.connects {
+		c.session.mu.Lock()
+		c.session.linger(c)
+		c.session.mu.Unlock()
+	}
+	k.mu.Lock()
+	closed := k.closed
+	k.mu.Unlock()
+	if closed {
+		_ = k.conn.SetReadDeadline(time.Now().Add(closeWait)) // the reader waits for the peer's close that long
+	}
+}
+
+// close lets the socket end once everything was written. The first code counts.
+func (k *socket) close(code ws.StatusCode) {
+	k.setClosing(code)
+	k.kick()
+}
+
+func (k *socket) setClosing(code ws.StatusCode) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closing == 0 {
+		k.closing = code
+	}
+}
+
+// abort ends the connection without further words.
+func (k *socket) abort() {
+	k.mu.Lock()
+	k.dead = true
+	k.mu.Unlock()
+	_ = k.conn.Close() // wakes the reader, which clears up
+}
+
+// bind ties the socket to the session that its first message named (WS-9).
+func (k *socket) bind(s *Session) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.session != s {
+		k.session = s
+		k.confirm = confirmation{count: k.confirm.count}
+	}
+}
+
+// rebind ties it to the session of a new handshake; the old one is left without a
+// transport (SS-15).
+func (k *socket) rebind(s *Session) {
+	old := k.session // only the reader, who calls this, changes it
+	k.bind(s)
+	if old != nil {
+		k.detach(old)
+	}
+}
+
+// detach takes a session off this socket, if it is still there.
+func (k *socket) detach(s *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sock == k && s.ended == 0 {
+		s.leaveSocket(k.srv.opt.times(WebSocket))
+	}
+}
+
+// sessionEnded says that the session is over; how decides about the connection.
+// The session's lock is held.
+func (k *socket) sessionEnded(why EndReason) {
+	switch why {
+	case EndDisconnected: // DC-4: the client closes
+	case EndByServer: // DC-6
+		k.srv.after(disconnectGrace, func() { k.close(ws.StatusNormalClosure) })
+		k.kick()
+	case EndRevoked: // WS-6
+		k.close(ws.StatusPolicyViolation)
+	case EndShutdown: // WS-23
+		k.close(ws.StatusGoingAway)
+	default: // SS-5, WS-22
+		k.close(ws.StatusNormalClosure)
+	}
+}
+
+// tick looks after pings and idleness (WS-19, WS-20, DEL-13).
+func (k *socket) tick() {
+	o := &k.srv.opt.WS
+	now := time.Now()
+	k.mu.Lock()
+	dead := k.confirm.no != 0 && now.Sub(k.confirm.since) >= o.ConfirmTimeout
+	idle := o.IdleTimeout > 0 && now.Sub(k.active) >= o.IdleTimeout
+	if o.PingInterval > 0 && now.Sub(k.pinged) >= o.PingInterval && !k.closed {
+		k.pinged = now
+		if k.missing++; k.missing > 2 {
+			dead = true
+		}
+		k.ping = true
+	}
+	ping := k.ping
+	if !k.dead {
+		k.schedule(now)
+	}
+	k.mu.Unlock()
+	switch {
+	case dead:
+		k.abort()
+	case idle:
+		k.close(ws.StatusGoingAway)
+	case ping:
+		k.kick()
+	}
+}
+
+// schedule sets the timer to when tick has something to do. k.mu is held.
+func (k *socket) schedule(now time.Time) {
+	o := &k.srv.opt.WS
+	next := time.Hour
+	if o.PingInterval > 0 {
+		next = min(next, k.pinged.Add(o.PingInterval).Sub(now))
+	}
+	if o.IdleTimeout > 0 {
+		next = min(next, k.active.Add(o.IdleTimeout).Sub(now))
+	}
+	if k.confirm.no != 0 {
+		next = min(next, k.confirm.since.Add(o.ConfirmTimeout).Sub(now))
+	}
+	k.timer.Reset(max(next, time.Millisecond))
+}

@@ -1,0 +1,180 @@
+package bayeux
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Source is a durable, numbered stream of messages per user (DEL-14). When
+// Options.Source is set, a session whose principal has a user is a cursor over
+// that user's stream, besides its queue of passing messages: what is pushed is
+// read from the Source, when the client can take it.
+//
+// The methods are called from many goroutines at once, never with a lock held.
+type Source interface {
+	// Head returns the highest number of the user's stream so far.
+	Head(ctx context.Context, user string) (int64, error)
+	// After returns the entries numbered above after, ascending, at most limit.
+	After(ctx context.Context, user string, after int64, limit int) ([]Entry, error)
+}
+
+// Entry is one message of a user's stream. The low 31 bits of N count 1, 2, 3…,
+// the higher bits are the epoch of the stream.
+type Entry struct {
+	N       int64
+	Channel string
+	Data    jsontext.Value
+}
+
+// Wake says that the user's stream has grown to head. It never blocks, and calls
+// in quick succession cost one reading. It is safe to lose: a connect asks for the
+// head itself when that was last done more than 30 s ago.
+func (srv *Server) Wake(user string, head int64) {
+	if srv.opt.Source != nil && srv.sessions.learn(user, head, time.Time{}) {
+		srv.pushers.wake(user)
+	}
+}
+
+const (
+	// headAge is how old the knowledge of a stream's head may be at a connect.
+	headAge = 30 * time.Second
+	// retryAfter is the pause after a Source that failed.
+	retryAfter = time.Second
+)
+
+// catchUp reads ahead until there is a page to send, or nothing more. What could
+// not be read is tried again soon, without the client noticing.
+func (srv *Server) catchUp(ctx context.Context, s *Session) {
+	if s.cur == nil {
+		return
+	}
+	user := s.principal.User
+	if known := srv.sessions.streamOf(user); time.Since(known.checked) > headAge {
+		head, err := srv.opt.Source.Head(ctx, user)
+		if err != nil {
+			srv.sourceFailed(ctx, user, err)
+			return
+		}
+		srv.sessions.learn(user, head, time.Now())
+	}
+	for {
+		after, behind := s.behind()
+		if !behind {
+			return
+		}
+		if err := srv.readPage(ctx, user, after, []*Session{s}); err != nil {
+			srv.sourceFailed(ctx, user, err)
+			return
+		}
+	}
+}
+
+func (srv *Server) sourceFailed(ctx context.Context, user string, err error) {
+	if ctx.Err() != nil {
+		return // the client has gone; its next connect reads again
+	}
+	srv.counters.failures.Add(1)
+	srv.opt.Logger.Error("cannot read the stream of a user; trying again", "user", user, "error", err)
+	srv.after(retryAfter, func() { srv.pushers.wake(user) })
+}
+
+// behind reports whether the stream has more than s has sent or read ahead, and
+// after which position.
+func (s *Session) behind() (after int64, behind bool) {
+	head := s.srv.sessions.streamOf(s.principal.User).head
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cur == nil || s.ended != 0 || s.cur.page != nil {
+		return 0, false
+	}
+	return s.cur.sent, s.cur.sent < head
+}
+
+// wants reports whether s is behind and could send a page at once: its connect is
+// held, or its socket has nothing to write. Others read when they come back.
+func (s *Session) wants() (after int64, wants bool) {
+	after, behind := s.behind()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sock != nil && !s.deliverOnly() {
+		return after, behind && !s.silent && s.sock.idle()
+	}
+	return after, behind && s.held != nil
+}
+
+// readPage reads one page of the user's stream and offers it to sessions that
+// are all at the position after. Each entry is encoded once.
+func (srv *Server) readPage(ctx context.Context, user string, after int64, to []*Session) error {
+	entries, err := srv.opt.Source.After(ctx, user, after, srv.opt.MaxBatch)
+	if err != nil {
+		return err
+	}
+	events := make([]*event, len(entries))
+	for i, e := range entries {
+		if events[i], err = newBroadcast(Outgoing{Channel: e.Channel, Data: e.Data}); err != nil {
+			srv.counters.failures.Add(1)
+			srv.opt.Logger.Error("an entry of a stream cannot be sent; passing over it", "user", user, "number", e.N, "error", err)
+		}
+	}
+	for _, s := range to {
+		s.offer(after, entries, events)
+	}
+	return nil
+}
+
+// offer gives s those of the entries that its subscriptions match, as the page
+// after a position.
+func (s *Session) offer(after int64, entries []Entry, events []*event) {
+	s.mu.Lock()
+	subs := s.subscriptions
+	version := s.changes
+	s.mu.Unlock()
+	p := s.choose(after, entries, events, subs)
+
+	head := s.srv.sessions.streamOf(s.principal.User).head
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != 0 || s.changes != version {
+		return // chosen by subscriptions of a moment ago: whoever needs it reads again
+	}
+	if p.to == after {
+		p.to = max(after, head) // the head was announced, yet there is nothing: pruned
+	}
+	if s.cur.offer(p) {
+		s.flush()
+	}
+}
+
+// choose makes a page of the entries that the subscriptions match: each once,
+// whatever matches it (CH-8), and only those above the subscription's beginning.
+func (s *Session) choose(after int64, entries []Entry, events []*event, subs map[string]int64) *page {
+	p := &page{after: after, to: after}
+	for i, e := range entries {
+		if ev := events[i]; ev != nil && s.wanted(ev.channel, e.N, subs) {
+			if p.bytes += len(ev.array); p.bytes > s.srv.opt.MaxBatchBytes && len(p.events) > 0 {
+				p.bytes -= len(ev.array)
+				return p // DEL-16: the rest is the next page
+			}
+			p.events = append(p.events, ev)
+		}
+		p.to = max(p.to, e.N)
+	}
+	return p
+}
+
+// wanted reports whether the entry n on a channel is for a session with these
+// subscriptions.
+func (s *Session) wanted(channel string, n int64, subs map[string]int64) bool {
+	exact, found := true, false
+	matches(channel, func(name []byte) bool {
+		from, ok := subs[string(name)]
+		if found = ok && n > from; found {
+			return false
+		}
+		exact = false
+		return true
+	})
+	return found && (exact || s.srv.mayRead(s, channel)) // AZ-5
+}
