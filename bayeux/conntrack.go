@@ -9,29 +9,41 @@ import (
 	"syscall"
 )
 
-// ConnTracker lets a Server see what became of the TCP connection that carried a
-// connect reply (DEL-15). Its two methods are meant for the hooks of the
-// http.Server in front:
+// Track lets srv see what becomes of the TCP connections of hs, so that it
+// recognises a connect reply that was lost with its connection (DEL-15). Call it
+// before hs serves. Without it everything works, but such a loss is recognised by
+// what the client sends next only.
 //
-//	var t bayeux.ConnTracker
-//	hs := &http.Server{Handler: srv, ConnContext: t.ConnContext, ConnState: t.ConnState}
-//
-// Without it everything works, but a reply that was lost with its connection is
-// recognised by what the client sends next only. One tracker may serve several
-// http.Servers.
-type ConnTracker struct{ conns sync.Map } // net.Conn → *trackedConn
-
-type trackedConnKey struct{}
-
-// ConnContext is for http.Server.ConnContext.
-func (t *ConnTracker) ConnContext(ctx context.Context, c net.Conn) context.Context {
-	tc := &trackedConn{raw: rawConn(c)}
-	t.conns.Store(c, tc)
-	return context.WithValue(ctx, trackedConnKey{}, tc)
+// Hooks that hs has already are called first.
+func (srv *Server) Track(hs *http.Server) {
+	t := new(connTracker)
+	connContext, connState := hs.ConnContext, hs.ConnState
+	hs.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if connContext != nil {
+			ctx = connContext(ctx, c)
+		}
+		return context.WithValue(ctx, trackedConnKey{srv}, t.add(c))
+	}
+	hs.ConnState = func(c net.Conn, state http.ConnState) {
+		if connState != nil {
+			connState(c, state)
+		}
+		t.note(c, state)
+	}
 }
 
-// ConnState is for http.Server.ConnState.
-func (t *ConnTracker) ConnState(c net.Conn, state http.ConnState) {
+// connTracker knows the connections of one http.Server.
+type connTracker struct{ conns sync.Map } // net.Conn → *trackedConn
+
+type trackedConnKey struct{ srv *Server }
+
+func (t *connTracker) add(c net.Conn) *trackedConn {
+	tc := &trackedConn{raw: rawConn(c)}
+	t.conns.Store(c, tc)
+	return tc
+}
+
+func (t *connTracker) note(c net.Conn, state http.ConnState) {
 	v, ok := t.conns.Load(c)
 	if !ok {
 		return
@@ -57,8 +69,8 @@ type trackedConn struct {
 	ended    bool
 }
 
-func trackedConnOf(ctx context.Context) *trackedConn {
-	c, _ := ctx.Value(trackedConnKey{}).(*trackedConn)
+func (srv *Server) trackedConnOf(ctx context.Context) *trackedConn {
+	c, _ := ctx.Value(trackedConnKey{srv}).(*trackedConn)
 	return c
 }
 

@@ -90,17 +90,17 @@ func (srv *Server) newPoll(r *http.Request) *exchange {
 		},
 		cookie: srv.browserCookie(r),
 		http2:  r.ProtoMajor >= 2,
-		conn:   keptAlive(r),
+		conn:   srv.keptAlive(r),
 	}
 }
 
 // keptAlive returns the request's connection if it is to be kept after the
 // response; that it ends then would be no sign of loss (DEL-15 c).
-func keptAlive(r *http.Request) *trackedConn {
+func (srv *Server) keptAlive(r *http.Request) *trackedConn {
 	if r.Close || !r.ProtoAtLeast(1, 1) {
 		return nil
 	}
-	return trackedConnOf(r.Context())
+	return srv.trackedConnOf(r.Context())
 }
 
 // take reads and processes the body. It is a function of its own so that a held
