@@ -174,6 +174,16 @@ func TestLogOut(t *testing.T) {
 	}
 }
 
+// TestLeaving: nothing more comes to an agent while her chats are taken back (2.6), though she is still logged in.
+func TestLeaving(t *testing.T) {
+	t.Parallel()
+	s := operated(t, loggedIn(), "Ready")
+	s.Leaving = true
+	if s.Ready() || s.Reachable() || !s.LoggedIn() {
+		t.Errorf("ready %v, reachable %v, logged in %v", s.Ready(), s.Reachable(), s.LoggedIn())
+	}
+}
+
 // TestHolds: the load is what counts against capacity (4.0), and the last chat to go makes her idle.
 func TestHolds(t *testing.T) {
 	t.Parallel()
