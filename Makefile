@@ -1,0 +1,46 @@
+# Halley. `make help` lists the targets.
+
+GO        ?= go
+TESTFLAGS ?=
+FUZZTIME  ?= 10s
+
+# The server with demo data on http://127.0.0.1:8080
+.PHONY: run
+run: build ## build the server and start it with demo data on http://127.0.0.1:8080
+	@exec bin/halley serve --demo
+
+.PHONY: build
+build: ## build bin/halley, static
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/halley ./cmd/halley
+
+.PHONY: test
+test: test-deps ## run every test: Go with the race detector, then the story told by the published CometD clients
+	$(GO) vet ./...
+	$(GO) test -race $(TESTFLAGS) ./...
+	$(MAKE) --no-print-directory interop
+
+.PHONY: interop
+interop: build ## tell the story with the published CometD clients (Node) against a server of its own
+	tools/with-server interop/node/run.sh
+
+.PHONY: test-deps
+test-deps: ## install what the tests need, and say what is installed
+	@tools/test-deps
+
+.PHONY: lint
+lint: ## check the form of the code
+	tools/lint
+
+.PHONY: fuzz
+fuzz: ## run each fuzz test for FUZZTIME (10s)
+	tools/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: build ## measure commits, the way of a message, start-up and memory; bench/README.md explains
+	$(GO) run ./bench/commit
+	$(GO) run ./bench/journey
+	$(GO) run ./bench/footprint
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Limits of a connection. What one request may take is in config.Config.
+const (
+	headerTimeout  = 10 * time.Second // for a request's header: a client that sends it byte by byte is cut
+	idleTimeout    = 2 * time.Minute  // between two requests; longer than clients pause
+	maxHeaderBytes = 64 << 10
+	// closing is what the end of a drain may take after its time is up: handlers that are cut, and the last writes of the store.
+	closing = 5 * time.Second
+)
+
+// Run starts everything, calls ready (if it is not nil), and serves until ctx ends. Then it lets everybody go within Config.Drain and returns when nothing of it runs
+// any more. The error is nil if that is how it ended. A server runs once.
+func (s *Server) Run(ctx context.Context, ready func(Addrs)) (err error) {
+	defer func() { err = errors.Join(err, s.Close()) }()
+
+	if err := s.desk.Start(ctx); err != nil {
+		return err
+	}
+	defer s.desk.Stop()
+	if err := s.auth.Start(ctx); err != nil {
+		return err
+	}
+	defer s.auth.Stop()
+
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	failed := make(chan error, 2) // one per listener
+	servers := s.httpServers()
+	for l, hs := range servers {
+		serving.Go(func() {
+			if err := hs.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve on %s: %w", l.Addr(), err)
+			}
+		})
+	}
+	s.ready.Store(true)
+	addrs := s.Addrs()
+	s.log.Info("listening", "address", addrs.Listen.String(), "url", addrs.URL, "data", s.cfg.Data)
+	if addrs.Ops != nil {
+		s.log.Info("listening for operations", "address", addrs.Ops.String())
+	}
+	if ready != nil {
+		ready(addrs)
+	}
+	endDemo := s.startDemo(ctx)
+
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.drain(servers, endDemo)
+	return err
+}
+
+// httpServers returns a server for each listener.
+func (s *Server) httpServers() map[net.Listener]*http.Server {
+	logger := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug) // what net/http has to say is about clients that misbehave
+	make1 := func(h http.Handler) *http.Server {
+		return &http.Server{
+			Handler: h, ErrorLog: logger, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		}
+	}
+	first := make1(s.handler(s.routes()))
+	s.agents.Bayeux().Track(first)
+	servers := map[net.Listener]*http.Server{s.capped(s.listener): first}
+	if s.ops != nil {
+		servers[s.capped(s.ops)] = make1(s.handler(s.opsRoutes()))
+	}
+	return servers
+}
+
+// Hurry ends a drain at once: connections are closed, and the store is still flushed. It may be called at any time, and more than once.
+func (s *Server) Hurry() { s.hurried.Do(func() { close(s.hurry) }) }
+
+// drain lets everybody go. From its first moment /readyz tells balancers to send nobody any more. Held polls and sockets are answered over
+// the first two thirds of the time, so that the clients do not come back all at once; requests under way have until its end.
+func (s *Server) drain(servers map[net.Listener]*http.Server, endDemo func()) {
+	s.ready.Store(false)
+	s.log.Info("stopping", "within", s.cfg.Drain.String())
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain)
+	defer cancel()
+	stopWaiting := make(chan struct{})
+	defer close(stopWaiting)
+	go func() {
+		select {
+		case <-s.hurry:
+			cancel()
+		case <-stopWaiting:
+		}
+	}()
+
+	endDemo()
+	if err := s.agents.Shutdown(ctx); err != nil {
+		s.log.Warn("some agents were cut off", "error", err)
+	}
+	var closed sync.WaitGroup
+	for l, hs := range servers {
+		closed.Go(func() {
+			if err := hs.Shutdown(ctx); err != nil {
+				s.log.Warn("some requests were cut off", "address", l.Addr().String(), "error", err)
+				_ = hs.Close() // it has nothing new to say
+			}
+		})
+	}
+	closed.Wait()
+}
