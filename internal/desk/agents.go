@@ -23,10 +23,7 @@ func (d *Desk) Operate(ctx context.Context, userID, chatID string, a chat.Action
 		chatID: chatID, actor: chat.Actor{Kind: chat.ByAgent, UserID: userID}, once: once,
 		refers: refers(a),
 	}
-	var err error
-	if o.action, o.admit, err = d.complete(user, a); err != nil {
-		return Receipt{}, err
-	}
+	d.fill(&o, user, a)
 	_, receipt, err := d.run(ctx, o)
 	return receipt, err
 }
@@ -42,8 +39,8 @@ func refers(a chat.Action) bool {
 	return true
 }
 
-// complete gives an action what the domain can't know: ids, deadlines, defaults, and whether a named colleague can be reached.
-func (d *Desk) complete(user *directory.User, a chat.Action) (chat.Action, func(agent.State) error, error) {
+// fill gives an action what the domain can't know: ids, deadlines, defaults, and whether whom it names exists and can be reached.
+func (d *Desk) fill(o *order, user *directory.User, a chat.Action) {
 	deadline := now().Add(d.Settings.OfferTimeout)
 	switch a := a.(type) {
 	case chat.Accept:
@@ -51,46 +48,51 @@ func (d *Desk) complete(user *directory.User, a chat.Action) (chat.Action, func(
 			a.Nickname = user.Name
 		}
 		a.ParticipantID = newParticipantID()
-		return a, nil, nil
+		o.action = a
 	case chat.SetDisposition:
 		if a.Key == "" {
 			a.Key = d.Settings.DispositionKey
 		}
-		return a, nil, nil
+		o.action = a
 	case chat.Transfer:
 		a.Deadline = deadline
-		if a.Queue != "" && d.Directory.Queue(a.Queue) == nil {
-			return nil, nil, fmt.Errorf("queue %s: %w", a.Queue, chat.ErrNotFound)
+		o.action = a
+		if a.UserID != "" {
+			d.reach(o, a.UserID, true)
 		}
-		if a.UserID == "" {
-			return a, nil, nil
-		}
-		admit, err := d.reach(a.UserID, true)
-		return a, admit, err
+		d.find(o, a.Queue)
 	case chat.Consult:
 		a.Deadline = deadline
-		admit, err := d.reach(a.UserID, false)
-		return a, admit, err
+		o.action = a
+		d.reach(o, a.UserID, false)
 	case chat.Invite:
 		a.Deadline = deadline
-		admit, err := d.reach(a.UserID, true)
-		return a, admit, err
+		o.action = a
+		d.reach(o, a.UserID, true)
 	case chat.Complete:
-		if a.Queue != "" && d.Directory.Queue(a.Queue) == nil {
-			return nil, nil, fmt.Errorf("queue %s: %w", a.Queue, chat.ErrNotFound)
-		}
+		o.action = a
+		d.find(o, a.Queue)
+	default:
+		o.action = a
 	}
-	return a, nil, nil
 }
 
-// reach returns the condition under which a colleague may be invited: logged in to chat, not on do-not-disturb, and with room for one more
-// if the invitation counts (agent-api 4.0, 4.8, 6.3). It is asked when the commit depends on the answer.
-func (d *Desk) reach(userID string, counts bool) (func(agent.State) error, error) {
+// find notes that a queue does not exist.
+func (d *Desk) find(o *order, queue string) {
+	if queue != "" && d.Directory.Queue(queue) == nil {
+		o.target = fmt.Errorf("queue %s: %w", queue, chat.ErrNotFound)
+	}
+}
+
+// reach notes on which condition a colleague may get the chat: she is logged in to chat, not on do-not-disturb, and has room for one more if it
+// counts (agent-api 4.0, 4.8, 6.3).
+func (d *Desk) reach(o *order, userID string, counts bool) {
 	user := d.Directory.User(userID)
 	if user == nil {
-		return nil, fmt.Errorf("user %s: %w", userID, chat.ErrNotFound)
+		o.target = fmt.Errorf("user %s: %w", userID, chat.ErrNotFound)
+		return
 	}
-	return func(s agent.State) error {
+	o.admit = func(s agent.State) error {
 		switch {
 		case s.UserID != userID:
 			return nil
@@ -100,7 +102,7 @@ func (d *Desk) reach(userID string, counts bool) (func(agent.State) error, error
 			return fmt.Errorf("%s has no room for another chat: %w", user.Name, chat.ErrState)
 		}
 		return nil
-	}, nil
+	}
 }
 
 // View returns the chat as the agent sees it; chat.ErrNotFound if she holds no live projection of it (agent-api 4.15).

@@ -67,7 +67,7 @@ func (d *Desk) seatAgents(ctx context.Context, before, after chat.State, o order
 		if err != nil {
 			return err
 		}
-		if o.admit != nil && is.Live() && !was.Live() {
+		if gets := is.Live() && !was.Live() || is.Counts() && !was.Counts(); gets && o.admit != nil {
 			if err := o.admit(row.State); err != nil {
 				return err
 			}

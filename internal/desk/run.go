@@ -30,7 +30,8 @@ type order struct {
 	refers bool // the operation has a referenceId (agent-api 1.6)
 	once   *Once
 	expect []store.Expect
-	admit  func(agent.State) error // asked of the agent of an offer, on the state that the commit depends on
+	target error                   // what is wrong with whom the action names; told only if the action itself is allowed (agent-api 4.0)
+	admit  func(agent.State) error // asked of whoever gets the chat, on the state that the commit depends on
 	timers []store.TimerChange
 }
 
@@ -99,6 +100,9 @@ func (d *Desk) try(ctx context.Context, o order) (held, Receipt, error) {
 	}
 	at := now()
 	events, err := chat.Decide(h.state, cmd, at)
+	if err == nil {
+		err = o.target
+	}
 	if err != nil {
 		return held{}, Receipt{}, err
 	}
