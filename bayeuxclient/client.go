@@ -65,13 +65,13 @@ func Dial(ctx context.Context, opt Options) (*Client, error) {
 		c.release()
 		return nil, fmt.Errorf("bayeuxclient: dial %s: %w", opt.URL, err)
 	}
-	var running sync.WaitGroup
-	running.Go(k.keep)
-	running.Go(c.dispatch)
+	var keeping sync.WaitGroup
+	keeping.Go(k.keep)
 	go func() {
-		running.Wait()
+		defer close(c.done)
+		c.dispatch() // to the last event of the keeper
+		keeping.Wait()
 		c.release()
-		close(c.done)
 	}()
 	return c, nil
 }

@@ -75,8 +75,7 @@ func TestSlowHandlerWebSocket(t *testing.T) {
 				taken <- n
 			}
 		}()
-		time.Sleep(time.Second)
-		synctest.Wait()
+		p.quiet(time.Second)
 		// Two fill the queue, the third has been read and waits for room; the fourth stays outside.
 		if got := len(taken); got != 3 {
 			t.Errorf("the client took %d", got)
