@@ -147,7 +147,11 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 		if no, ok := refusal(err); ok { // HS-6
 			r.advice.Reconnect = ReconnectNone
 			if no.Advice != nil {
-				r.advice = no.Advice
+				a := *no.Advice
+				if a.Timeout == 0 {
+					a.Timeout = v.timeout
+				}
+				r.advice = &a
 			}
 		}
 		return r
