@@ -165,6 +165,7 @@ func TestSettingsAreChecked(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
 	for name, tune := range map[string]func(*Config){
+		"pattern":    func(c *Config) { c.Settings.AllowedOrigins = []string{"https://*.example.com"} },
 		"any origin": func(c *Config) { c.Settings.AllowedOrigins = []string{"*"} },
 		"null":       func(c *Config) { c.Settings.AllowedOrigins = []string{"null"} },
 		"path":       func(c *Config) { c.Settings.AllowedOrigins = []string{"https://x.example/desk"} },
