@@ -34,7 +34,7 @@ func run(binary string, runs int, settle time.Duration) error {
 	var starts []time.Duration
 	var memory []int64
 	for i := range runs {
-		s, err := process.Start(ctx, binary)
+		s, err := process.Start(ctx, process.Options{Binary: binary})
 		if err != nil {
 			return err
 		}

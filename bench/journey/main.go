@@ -44,7 +44,7 @@ func main() {
 func run(binary, transport string, idle, rate int, duration time.Duration) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	server, err := process.Start(ctx, binary)
+	server, err := process.Start(ctx, process.Options{Binary: binary})
 	if err != nil {
 		return err
 	}

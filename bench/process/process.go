@@ -1,4 +1,4 @@
-// Package process runs the real server binary for a benchmark and reads its figures from the operating system.
+// Package process runs the real server binary, for benchmarks and for tests that kill it, and reads its figures from the operating system.
 package process
 
 import (
@@ -25,42 +25,59 @@ type Server struct {
 	URL     string
 	Started time.Duration // from exec to the first answer of /readyz
 	cmd     *exec.Cmd
-	dir     string
+	remove  string // a folder of ours, to go with the server
 }
 
-// Start runs `binary serve` with demo data on a free port and an empty folder, and returns when it is ready.
-func Start(ctx context.Context, binary string, args ...string) (*Server, error) {
-	dir, err := os.MkdirTemp("", "halley-bench-")
-	if err != nil {
-		return nil, err
+// Options say how to run the server. Only Binary is needed.
+type Options struct {
+	Binary string
+	Data   string // empty: a folder that goes with the server
+	Listen string // empty: a free port
+	Args   []string
+}
+
+// Start runs the binary with demo data and without scripted customers, and returns when it is ready.
+func Start(ctx context.Context, o Options) (_ *Server, err error) {
+	s := &Server{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Kill())
+		}
+	}()
+	if o.Data == "" {
+		if s.remove, err = os.MkdirTemp("", "halley-"); err != nil {
+			return nil, err
+		}
+		o.Data = filepath.Join(s.remove, "data")
 	}
-	args = append([]string{"serve", "--demo", "--demo-customers", "0", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, args...)
-	cmd := exec.CommandContext(ctx, binary, args...)
-	stderr, err := cmd.StderrPipe()
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	s.cmd = exec.CommandContext(ctx, o.Binary,
+		append([]string{"serve", "--demo", "--demo-customers", "0", "--listen", o.Listen, "--data", o.Data}, o.Args...)...)
+	log, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s (build it with `make build`): %w", binary, err)
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s (build it with `make build`): %w", o.Binary, err)
 	}
-	s := &Server{cmd: cmd, dir: dir}
-	if s.URL, err = address(stderr); err != nil {
-		return nil, errors.Join(err, s.Stop())
+	if s.URL, err = address(log); err != nil {
+		return nil, err
 	}
-	for {
+	for ctx.Err() == nil {
 		res, err := http.Get(s.URL + "/readyz")
-		if err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				s.Started = time.Since(began)
-				return s, nil
-			}
+		if err != nil {
+			continue
 		}
-		if ctx.Err() != nil {
-			return nil, errors.Join(ctx.Err(), s.Stop())
+		res.Body.Close()
+		if res.StatusCode == http.StatusOK {
+			s.Started = time.Since(began)
+			return s, nil
 		}
 	}
+	return nil, ctx.Err()
 }
 
 var listening = regexp.MustCompile(`listening.*?(127\.0\.0\.1:\d+)`)
@@ -68,20 +85,31 @@ var listening = regexp.MustCompile(`listening.*?(127\.0\.0\.1:\d+)`)
 // address reads the log until the server names its address, and goes on reading so that the server never waits for us.
 func address(log io.Reader) (string, error) {
 	lines := bufio.NewScanner(log)
+	var last string
 	for lines.Scan() {
-		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
-			go io.Copy(io.Discard, log)
+		last = lines.Text()
+		if m := listening.FindStringSubmatch(last); m != nil {
+			go io.Copy(io.Discard, log) // ends with the process
 			return "http://" + m[1], nil
 		}
 	}
-	return "", errors.New("the server ended before it listened")
+	return "", fmt.Errorf("the server ended before it listened: %s", last)
 }
 
-// Stop ends the server and removes its folder.
+// Stop has the server end by itself, and returns its exit status as an error.
 func (s *Server) Stop() error {
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	err := s.cmd.Wait()
-	return errors.Join(err, os.RemoveAll(s.dir))
+	err := s.cmd.Process.Signal(syscall.SIGTERM)
+	return errors.Join(err, s.cmd.Wait(), os.RemoveAll(s.remove))
+}
+
+// Kill ends the server with SIGKILL.
+func (s *Server) Kill() error {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return os.RemoveAll(s.remove)
+	}
+	err := s.cmd.Process.Kill()
+	s.cmd.Wait() //nolint:errcheck // that it was killed is no news
+	return errors.Join(err, os.RemoveAll(s.remove))
 }
 
 // Resident is the server's resident memory in bytes.
