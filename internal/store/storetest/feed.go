@@ -76,7 +76,7 @@ func numberRange(f fixture) {
 // manyWriters: the numbers of each feed have no gap; a reader who follows a feed never sees one, nor a number that comes late; and two feeds tell of the same
 // commits in the same order.
 func manyWriters(f fixture) {
-	const writers, each = 16, 40
+	const writers, each = 16, 20
 	subscribers := []string{"agent:dana", "agent:omar"}
 	zero := f.zero(subscribers[0])
 

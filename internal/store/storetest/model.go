@@ -21,7 +21,8 @@ import (
 	"github.com/halley-chat/halley/internal/store"
 )
 
-// againstModel does random batches, right and wrong ones, to the store and to a model in memory, and compares everything after each.
+// againstModel does random batches, right and wrong ones, to the store and to a model in memory, and compares each result,
+// and in the end everything that can be read.
 func againstModel(t *testing.T, open func(t *testing.T) store.Store) {
 	rapid.Check(t, func(r *rapid.T) {
 		s := open(t)
@@ -48,13 +49,13 @@ func againstModel(t *testing.T, open func(t *testing.T) store.Store) {
 					r.Fatalf("commit %+v: want (-), got (+):\n%s", b, d)
 				}
 			}
-			got, err := readWorld(t.Context(), s)
-			if err != nil {
-				r.Fatal(err)
-			}
-			if d := cmp.Diff(m.world, got); d != "" {
-				r.Fatalf("want (-), got (+):\n%s", d)
-			}
+		}
+		got, err := readWorld(t.Context(), s)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if d := cmp.Diff(m.world, got); d != "" {
+			r.Fatalf("want (-), got (+):\n%s", d)
 		}
 	})
 }
