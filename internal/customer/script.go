@@ -90,7 +90,7 @@ func decode(source []byte) (s *Script, err error) {
 	s = &Script{}
 	documents := yaml.NewDecoder(bytes.NewReader(source), yaml.Strict())
 	if err := documents.Decode(s); err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return nil, errors.New(strings.TrimSpace(yaml.FormatError(err, false, false))) // on one line
 	}
 	if err := documents.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("give one YAML document, not several")

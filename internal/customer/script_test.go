@@ -67,7 +67,7 @@ func TestBadScripts(t *testing.T) {
 		"nickname: Pat\nlines:" + strings.Repeat("\n- text: a", maxLines+1): "too many",
 	} {
 		s, err := ParseScript([]byte(source))
-		if s != nil || err == nil || !strings.Contains(err.Error(), says) {
+		if s != nil || err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.60q: %v; want something about %q", source, err, says)
 		}
 	}

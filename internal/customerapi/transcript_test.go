@@ -244,16 +244,22 @@ func TestPreview(t *testing.T) {
 	t.Parallel()
 	o := open(t)
 	p := o.pat()
-	long := strings.Repeat("p", chat.MaxText+5)
-	before := p.must("refresh").NextPosition
-	if a := p.must("refresh", "message", long); a.NextPosition != before+1 || strings.Contains(a.raw, "ppp") {
-		t.Errorf("a preview: next %d", a.NextPosition)
-	}
 	o.ready()
 	o.joined(p)
+	before := p.must("refresh").NextPosition
+	a := p.must("refresh", "message", strings.Repeat("p", chat.MaxText+5))
+	if a.NextPosition != before+1 || strings.Contains(a.raw, "ppp") {
+		t.Errorf("a preview: next %d, and the customer sees it: %t", a.NextPosition, strings.Contains(a.raw, "ppp"))
+	}
+	if a := p.must("refresh"); len(a.Messages) != 2 {
+		t.Errorf("a preview is an event: %q", a.seen())
+	}
 	feed, err := o.desk.Feed(t.Context(), dana, 0, 100)
 	if err != nil || len(feed) == 0 {
 		t.Fatal(len(feed), err)
+	}
+	if last := string(feed[len(feed)-1].Data); strings.Count(last, "p") < chat.MaxText || strings.Contains(last, strings.Repeat("p", chat.MaxText+1)) {
+		t.Error("the agent does not see the preview, cut to what a message may have")
 	}
 
 	discreet := o.post("/genesys/2/chat/%C3%9Cml%C3%A4ut%2Fdesk", "nickname", "Pat")
