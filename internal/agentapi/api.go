@@ -70,6 +70,7 @@ type API struct {
 	origins map[string]bool
 	cross   *http.CrossOriginProtection
 	bayeux  *bayeux.Server
+	living  logins
 	mux     *http.ServeMux
 }
 

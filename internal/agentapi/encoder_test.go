@@ -50,7 +50,8 @@ func messageAt(index int64, kind chat.MessageType, from chat.Participant, text s
 	return chat.Message{Index: index, Type: kind, From: from, Visibility: from.Visibility, At: received.Add(time.Duration(index-1) * 5 * time.Second), Text: text}
 }
 
-// TestNotifications compares each kind of notification with the documented samples (agent-api 4.1, 4.2, 4.7, 4.10, 4.12, 5.1, 5.2, 5.3).
+// TestNotifications compares each kind of notification with the documented samples: the chat resource and its participants (agent-api 3.1, 3.2), each
+// notificationType (5.1: 5.1.1, 5.1.2, 5.1.3, 5.1.4), each type of message with its fields (5.2: 5.2.1, 5.2.2, 5.2.7), channels (5.3).
 func TestNotifications(t *testing.T) {
 	t.Parallel()
 	withQueues := resource(chat.Chatting, alone, pat, dana)

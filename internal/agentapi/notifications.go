@@ -31,15 +31,14 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 	for _, t := range s.Transports {
 		opt.Transports = append(opt.Transports, bayeux.Transport(t))
 	}
-	var living logins
-	opt.OnSession = func(s *bayeux.Session) { living.add(s.Principal().Login, 1) }
-	opt.OnEnd = func(s *bayeux.Session, _ bayeux.EndReason) { living.add(s.Principal().Login, -1) }
+	opt.OnSession = func(s *bayeux.Session) { a.living.add(s.Principal().Login, 1) }
+	opt.OnEnd = func(s *bayeux.Session, _ bayeux.EndReason) { a.living.add(s.Principal().Login, -1) }
 	server, err := bayeux.New(opt)
 	if err != nil {
 		return nil, err
 	}
 	a.Desk.Watch(server.Wake)
-	a.Auth.InUse(living.has)
+	a.Auth.InUse(a.living.has)
 	// Whose log-in has ended is not told anything more (DC-7).
 	a.Auth.OnEnd(func(login string) {
 		server.Revoke(func(p bayeux.Principal) bool { return p.Login == login })

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/halley-chat/halley/internal/auth"
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/desk"
+	"github.com/halley-chat/halley/internal/directory"
 )
 
 // desktop is a client that is connected to its notifications.
@@ -95,7 +98,7 @@ func (d *desktop) hears(want ...string) {
 	}
 }
 
-// TestStory is the main job, on both transports (agent-api 2, 4.1 to 4.7, 4.12, 5.4): dana hears all that concerns her, in the documented order, and
+// TestStory is the main job, on both transports (agent-api 1.7, 2.1 to 2.6, 4.1 to 4.7, 4.12): dana hears all that concerns her, in the documented order, and
 // omar, who listens to everything, hears nothing of it (2.3, 2.5, A9).
 func TestStory(t *testing.T) {
 	t.Parallel()
@@ -151,6 +154,77 @@ func (h *house) does(pat desk.CustomerChat, a chat.Action) {
 	if _, err := h.Desk.CustomerDo(h.t.Context(), desk.Caller{Service: "support", ChatID: pat.ChatID, Key: pat.Key}, a, nil); err != nil {
 		h.t.Fatal(err)
 	}
+}
+
+// TestTwoAgents follows a consultation that becomes a transfer (agent-api 4.8 to 4.11): each agent has a projection of her own (1.1, 3.3), a refusal arrives as
+// Error (5.1.4), and the consulted one is not heard by the customer.
+func TestTwoAgents(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	dana, omar := h.as("dana").connect(bayeuxclient.WebSocket, TopicChats), h.as("omar").connect(bayeuxclient.LongPolling, TopicChats)
+	dana.startWork()
+	omar.ok("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat"]}`)
+	pat := h.arrive()
+	path := dana.accepted(pat.ChatID)
+	dana.hears("chats StatusChange Invited in:0", "chats StatusChange Chatting in:0 ref:1", "chats ParticipantsUpdated Chatting in:2",
+		"chats 1:ParticipantJoined 2:Text 3:ParticipantJoined")
+
+	consult := `{"operationName":"Consult","targetUri":"https://another.name/api/v2/users/` + directory.UserID("omar") + `"}`
+	if got := dana.ok(path, consult).body; got != `{"statusCode":0,"referenceId":2}` {
+		t.Errorf("Consult: %s", got)
+	}
+	omar.hears("chats StatusChange Invited in:0")
+	if his, hers := at[string](t, omar.get(path), "chat", "state"), at[string](t, dana.get(path), "chat", "state"); his != "Invited" || hers != "Chatting" {
+		t.Errorf("omar sees %s, dana %s", his, hers)
+	}
+	if r := dana.post(path, consult); r.code() != "2" {
+		t.Errorf("invited already: %s", r.body)
+	}
+	omar.ok(path, `{"operationName":"Reject"}`)
+	omar.hears("chats StatusChange Completed in:0 ref:1")
+	dana.hears("chats Error Chatting in:2 ref:2")
+
+	dana.ok(path, consult)
+	omar.hears("chats StatusChange Invited in:0")
+	omar.ok(path, `{"operationName":"Accept","nickname":"Omar"}`)
+	omar.hears("chats StatusChange Chatting in:0 ref:2", "chats ParticipantsUpdated Chatting in:3", "chats 1:ParticipantJoined 2:Text 3:ParticipantJoined 4:ParticipantJoined")
+	dana.hears("chats ParticipantsUpdated Chatting in:3", "chats 4:ParticipantJoined")
+	if r := omar.post(path, `{"operationName":"SendMessage","text":7}`); r.status != http.StatusForbidden || r.code() != "3" {
+		t.Errorf("a consulted agent writes to the customer: %d %s", r.status, r.body)
+	}
+	omar.ok(path, `{"operationName":"SendToAgents","text":"Refund her"}`)
+	omar.hears("chats 5:Text")
+	dana.hears("chats 5:Text")
+	seen, err := h.customer(pat).Messages(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range seen {
+		if m.Index > 3 {
+			t.Errorf("the customer sees %+v", m)
+		}
+	}
+
+	dana.ok(path, `{"operationName":"Transfer","targetPath":"/contacts/`+directory.UserID("omar")+`","text":"Omar will help you"}`)
+	dana.hears("chats 6:Text", "chats StatusChange Completed in:0 ref:4")
+	omar.hears("chats 6:Text", "chats ParticipantsUpdated Chatting in:2", "chats 7:ParticipantJoined", "chats 8:ParticipantLeft")
+	if r := dana.get(path); r.status != http.StatusNotFound {
+		t.Errorf("dana still has it: %d %s", r.status, r.body)
+	}
+	omar.ok(path, `{"operationName":"Leave"}`)
+	omar.hears("chats StatusChange LeftChat in:0 ref:3")
+	omar.ok(path, `{"operationName":"StopProcessing"}`)
+	omar.hears("chats StatusChange Completed in:0 ref:4")
+}
+
+// customer is what the customer may know now.
+func (h *house) customer(pat desk.CustomerChat) desk.CustomerChat {
+	h.t.Helper()
+	cc, err := h.Desk.Customer(h.t.Context(), desk.Caller{Service: "support", ChatID: pat.ChatID, Key: pat.Key})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return cc
 }
 
 // holds waits until so many connects are held: what ends with a held connect is not told to a client that is just between two.
@@ -252,7 +326,7 @@ func TestHandshakeIsForThoseWithARole(t *testing.T) {
 	}
 }
 
-// TestSubscriptionRules checks agent-api 2.2 and A9: patterns and unknown topics are fine, the topics of others are for supervisors, nobody publishes.
+// TestSubscriptionRules checks agent-api 2.2, 2.4 and A9: patterns and unknown topics are fine, the topics of others are for supervisors, nobody publishes.
 func TestSubscriptionRules(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
@@ -290,4 +364,45 @@ func TestSessionsOfOthers(t *testing.T) {
 	if len(replies) != 1 || replies[0].Successful || replies[0].Error != "402::Unknown client" || replies[0].Advice.Reconnect != "handshake" {
 		t.Errorf("%+v", replies)
 	}
+}
+
+// TestLogins checks that a log-in counts as used while a CometD session of it lives (2.6).
+func TestLogins(t *testing.T) {
+	t.Parallel()
+	var l logins
+	l.add("a", 1)
+	l.add("a", 1)
+	l.add("b", 1)
+	l.add("a", -1)
+	l.add("b", -1)
+	if !l.has("a") || l.has("b") || l.has("c") || len(l.sessions) != 1 {
+		t.Errorf("%v", l.sessions)
+	}
+}
+
+// TestSessionKeepsTheLogInAlive checks that the server's sessions are counted, and that the end of a log-in ends them (2.6, DC-7, F3).
+func TestSessionKeepsTheLogInAlive(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	dana := h.as("dana").connect(bayeuxclient.WebSocket, TopicChannels)
+	h.holds(1)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	u, err := url.Parse(dana.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range dana.http.Jar.Cookies(u) {
+		r.AddCookie(c)
+	}
+	who, err := h.Auth.Authenticate(httptest.NewRecorder(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !h.living.has(who.Login) {
+		t.Error("the log-in of an open websocket does not count as used")
+	}
+	if err := h.Auth.End(t.Context(), who.Login); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the session has ended", func() bool { return h.Bayeux().Stats().Sessions == 0 && !h.living.has(who.Login) })
 }

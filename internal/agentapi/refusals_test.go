@@ -51,7 +51,7 @@ func TestRetryAfterIsNeverTooShort(t *testing.T) {
 	}
 }
 
-// TestChecksInOrder goes through the table of agent-api 4.0: each row's fault is told although all faults of later rows are there, too.
+// TestChecksInOrder goes through the table of agent-api 4.0 (and 1.8, the feature): each row's fault is told although all faults of later rows are there, too.
 func TestChecksInOrder(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
@@ -80,6 +80,7 @@ func TestChecksInOrder(t *testing.T) {
 		{"no operationName", dana, unknown, `{"text":1}`, 400, "1", "operationName"},
 		{"empty operationName", dana, unknown, `{"operationName":""}`, 400, "1", ""},
 		{"unknown operationName (B1)", dana, unknown, `{"operationName":"Fly"}`, 400, "10", "SendMessage"},
+		{"not built (4.14)", dana, mine, `{"operationName":"ReportResponseTemplateUsage"}`, 400, "10", "SendMessage"},
 		{"wrong case (B1)", dana, mine, `{"operationName":"sendmessage","text":"x"}`, 400, "10", "SendMessage"},
 		{"unknown chat", dana, unknown, `{"operationName":"Accept","nickname":1}`, 404, "6", "no such chat"},
 		{"another's chat (B13)", omar, mine, `{"operationName":"SendMessage"}`, 404, "6", "no such chat"},

@@ -14,7 +14,7 @@ import (
 	"github.com/halley-chat/halley/internal/directory"
 )
 
-// TestWorkingDay follows dana over REST from log-in to log-out (agent-api 4.1 to 4.7, 4.12, 4.13, 4.15, 6.1 to 6.3).
+// TestWorkingDay follows dana over REST from log-in to log-out (agent-api 1.6, 3.4, 4.1 to 4.7, 4.12, 4.13, 4.15, 5.2.5, 6.1 to 6.3).
 func TestWorkingDay(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
@@ -163,7 +163,7 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestDirectories checks the neighbours that desktops call (agent-api 6.4 to 6.6).
+// TestDirectories checks the neighbours that desktops call (agent-api 1.5, 1.8, 6.4 to 6.6).
 func TestDirectories(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
