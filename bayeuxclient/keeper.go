@@ -86,6 +86,9 @@ func (k *keeper) step(ctx context.Context) error {
 	case k.advice.Reconnect == reconnectNone:
 		c.finish(ErrDisconnected) // [CN-13]
 		return nil
+	case k.advice.Reconnect == reconnectHandshake && c.closing.Load():
+		c.finish(ErrClosed) // this connect came after Close's disconnect
+		return nil
 	case k.advice.Reconnect == reconnectHandshake: // [CN-12]
 		proven := k.session.proven
 		k.forget()

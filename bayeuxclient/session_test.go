@@ -484,6 +484,22 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// A connect that the server sees after the disconnect is answered 402: no reason to make another session.
+func TestCloseMakesNoSession(t *testing.T) {
+	bubble(t, func(t *testing.T, p *peer) {
+		c, held := p.polling(p.options())
+		closed := do(func() error { return c.Close(t.Context()) })
+		goodbye := p.expect("post", "/meta/disconnect")
+		held.reply(unknownReply)
+		p.quiet(time.Second)
+		goodbye.reply(goodbyeReply)
+		if err := closed(); err != nil || c.Err() != nil {
+			t.Errorf("close: %v, %v", err, c.Err())
+		}
+	})
+}
+
+// A callback that is at work is waited for, as long as the context of Close lets it.
 func TestCloseWaitsForHandler(t *testing.T) {
 	bubble(t, func(t *testing.T, p *peer) {
 		entered, leave := make(chan struct{}), make(chan struct{})
