@@ -40,8 +40,7 @@ var (
 	errTooLarge   = errors.New("body too large")
 	errMethod     = errors.New("method not allowed")
 	errForeign    = errors.New("request of another site")
-	// The text is documented and clients know it (agent-api 1.3).
-	errCSRF = errors.New("Missing or invalid Csrf token")
+	errCSRF       = errors.New("CSRF token missing or wrong")
 	// Every answer for a chat that is not there, or not the caller's, or whose id can't be one, is this one to the letter (B13).
 	errNoChat = refuse(chat.ErrNotFound, "there is no such chat")
 )
@@ -95,7 +94,8 @@ func outcome(err error) (status int, code statusCode, text string) {
 	case errors.As(err, &busy):
 		return http.StatusTooManyRequests, unauthenticated, err.Error()
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrConflict), errors.Is(err, context.DeadlineExceeded):
-		return http.StatusServiceUnavailable, internal, "the server cannot do this at the moment; nothing has changed, try again"
+		return http.StatusServiceUnavailable, internal,
+			"the server cannot do this at the moment: try again, with the same Idempotency-Key if it must not happen twice"
 	}
 	return http.StatusInternalServerError, internal, "the server failed; the operator finds the reason in its log"
 }

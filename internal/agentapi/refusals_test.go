@@ -25,12 +25,29 @@ func TestOutcome(t *testing.T) {
 		status int
 		code   statusCode
 	}{
-		{chat.ErrMissing, 400, 1}, {chat.ErrState, 400, 2}, {chat.ErrNotAllowed, 403, 3}, {errPermission, 403, 5}, {chat.ErrNotFound, 404, 6},
-		{chat.ErrInvalid, 400, 10}, {chat.ErrTooLong, 400, 10}, {agent.ErrUnknownOperation, 400, 10}, {agent.ErrNotLoggedIn, 400, 2},
-		{store.ErrKeyReused, 409, 19}, {auth.ErrUnauthenticated, 401, 20}, {&auth.TooManyError{RetryAfter: time.Second}, 429, 20},
-		{errTooLarge, 413, 10}, {errMethod, 405, 3}, {errCSRF, 403, 3}, {errForeign, 403, 3},
-		{store.ErrUnavailable, 503, 4}, {store.ErrClosed, 503, 4}, {store.ErrConflict, 503, 4}, {context.DeadlineExceeded, 503, 4},
-		{errors.New("boom"), 500, 4}, {os.ErrPermission, 500, 4}, {store.ErrNotFound, 500, 4},
+		{chat.ErrMissing, 400, 1},
+		{chat.ErrState, 400, 2},
+		{chat.ErrNotAllowed, 403, 3},
+		{errPermission, 403, 5},
+		{chat.ErrNotFound, 404, 6},
+		{chat.ErrInvalid, 400, 10},
+		{chat.ErrTooLong, 400, 10},
+		{agent.ErrUnknownOperation, 400, 10},
+		{agent.ErrNotLoggedIn, 400, 2},
+		{store.ErrKeyReused, 409, 19},
+		{auth.ErrUnauthenticated, 401, 20},
+		{&auth.TooManyError{RetryAfter: time.Second}, 429, 20},
+		{errTooLarge, 413, 10},
+		{errMethod, 405, 3},
+		{errCSRF, 403, 3},
+		{errForeign, 403, 3},
+		{store.ErrUnavailable, 503, 4},
+		{store.ErrClosed, 503, 4},
+		{store.ErrConflict, 503, 4},
+		{context.DeadlineExceeded, 503, 4},
+		{errors.New("boom"), 500, 4},
+		{os.ErrPermission, 500, 4},
+		{store.ErrNotFound, 500, 4},
 	} {
 		status, code, text := outcome(fmt.Errorf("secret path /var: %w", c.err))
 		if status != c.status || code != c.code || text == "" {
@@ -243,8 +260,12 @@ func TestEveryAnswerIsJSON(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ method, path, allow string }{
-		{"POST", "/api/v2/me/chats", "GET, HEAD, OPTIONS"}, {"DELETE", "/api/v2/me", "GET, HEAD, POST, OPTIONS"}, {"PUT", "/api/v2/me/chats/x", "GET, HEAD, POST, OPTIONS"},
-		{"PATCH", "/api/v2/users", "GET, HEAD, OPTIONS"}, {"GET", "/api/v2/me/interactions/x", "POST, OPTIONS"}, {"TRACE", "/api/v2/me", "GET, HEAD, POST, OPTIONS"},
+		{"POST", "/api/v2/me/chats", "GET, HEAD, OPTIONS"},
+		{"DELETE", "/api/v2/me", "GET, HEAD, POST, OPTIONS"},
+		{"PUT", "/api/v2/me/chats/x", "GET, HEAD, POST, OPTIONS"},
+		{"PATCH", "/api/v2/users", "GET, HEAD, OPTIONS"},
+		{"GET", "/api/v2/me/interactions/x", "POST, OPTIONS"},
+		{"TRACE", "/api/v2/me", "GET, HEAD, POST, OPTIONS"},
 	} {
 		r := dana.do(c.method, c.path, "", "X-HTTP-Method-Override", "GET")
 		if r.status != http.StatusMethodNotAllowed || r.header.Get("Allow") != c.allow {
@@ -252,8 +273,11 @@ func TestEveryAnswerIsJSON(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ method, path string }{
-		{"GET", "/api/v1/stats/" + directory.UserID("dana")}, {"POST", "/api/v2/platform/contactserver/RequestGetRootCategories"},
-		{"GET", "/api/v2/response-templates/x"}, {"POST", "/api/v2/me/workbins/x"}, {"GET", "/api/v2/me/workbins"},
+		{"GET", "/api/v1/stats/" + directory.UserID("dana")},
+		{"POST", "/api/v2/platform/contactserver/RequestGetRootCategories"},
+		{"GET", "/api/v2/response-templates/x"},
+		{"POST", "/api/v2/me/workbins/x"},
+		{"GET", "/api/v2/me/workbins"},
 	} {
 		if r := dana.do(c.method, c.path, ""); r.status != http.StatusForbidden || r.code() != "3" || !strings.Contains(r.message(), "not offered") {
 			t.Errorf("%s %s: %d %s", c.method, c.path, r.status, r.body)

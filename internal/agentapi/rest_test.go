@@ -264,8 +264,18 @@ func TestWildcards(t *testing.T) {
 		pattern, s string
 		want       bool
 	}{
-		{"dana", "dana", true}, {"dana", "danae", false}, {"*", "", true}, {"d*", "dana", true}, {"*a", "dana", true}, {"d*a", "da", true},
-		{"d*d", "d", false}, {"*an*n*", "dana nun", true}, {"a*b*a", "aba", true}, {"ab*ba", "aba", false}, {"***", "x", true}, {"", "x", false},
+		{"dana", "dana", true},
+		{"dana", "danae", false},
+		{"*", "", true},
+		{"d*", "dana", true},
+		{"*a", "dana", true},
+		{"d*a", "da", true},
+		{"d*d", "d", false},
+		{"*an*n*", "dana nun", true},
+		{"a*b*a", "aba", true},
+		{"ab*ba", "aba", false},
+		{"***", "x", true},
+		{"", "x", false},
 	} {
 		if got := wildcard(c.pattern, c.s); got != c.want {
 			t.Errorf("%q on %q: %v", c.pattern, c.s, got)

@@ -39,7 +39,8 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request) (auth.Princip
 	if a.Settings.EnableCSRF {
 		token := r.Header.Get(csrfHeader)
 		if !who.FromCookie || subtle.ConstantTimeCompare([]byte(token), []byte(who.CSRF)) != 1 {
-			return auth.Principal{}, errCSRF
+			// The text is documented, and clients know it.
+			return auth.Principal{}, refuse(errCSRF, "Missing or invalid Csrf token")
 		}
 	}
 	return who, nil

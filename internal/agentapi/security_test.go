@@ -38,6 +38,20 @@ func TestSession(t *testing.T) {
 		t.Errorf("wrong password %d %s, unknown user %d %s", first.status, first.body, second.status, second.body)
 	}
 
+	// Who goes on guessing has to wait (F1).
+	guesser := h.as("lena")
+	guesser.password = "guess"
+	r = guesser.get("/api/v2/me")
+	for range 30 {
+		if r.status != http.StatusUnauthorized {
+			break
+		}
+		r = guesser.get("/api/v2/me")
+	}
+	if r.status != http.StatusTooManyRequests || r.code() != "20" || r.header.Get("Retry-After") == "" {
+		t.Errorf("after many guesses: %d %s %v", r.status, r.body, r.header)
+	}
+
 	// Log-out ends this log-in, and no other of the same user.
 	other := h.as("dana")
 	other.do("GET", "/api/v2/me", "", "Cookie", auth.CookieName+"=worthless")
