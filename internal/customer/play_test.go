@@ -273,7 +273,7 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// Nothing that an agent or a script writes can work on the reader's terminal. [D6]
+// Nothing that an agent or a script writes can work on the reader's terminal. Fault D6.
 func TestPrintable(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]string{

@@ -65,7 +65,7 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// A service with a list of origins tells no other site, by no trick, and never says "*". The request itself is processed: it may come from no browser. [1.5, F5]
+// A service with a list of origins tells no other site, by no trick, and never says "*". The request itself is processed: it may come from no browser. [1.5] Fault F5.
 func TestAllowedOrigins(t *testing.T) {
 	t.Parallel()
 	o := open(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/halley-chat/halley/internal/chat"
 )
 
-// 6.6 test 6, C1, B13: without the key of this very chat under this very service there is no chat, and every way of not having it looks the same, byte for byte.
+// 6.6 test 6, faults C1 and B13: without the key of this very chat under this very service there is no chat, and every way of not having it looks the same, byte for byte.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -47,7 +47,7 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// She leaves: once, or as often as she likes, and can read for ten minutes. Then the chat is gone like any stranger's. [1.10, 2.5, C36]
+// She leaves: once, or as often as she likes, and can read for ten minutes. Then the chat is gone like any stranger's. [1.10, 2.5]
 func TestDisconnect(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestDisconnect(t *testing.T) {
 	})
 }
 
-// 6.6 test 7: the poll that brings the last agent's leaving says that the chat has ended. [1.10, C37]
+// 6.6 test 7: the poll that brings the last agent's leaving says that the chat has ended. [1.10]
 func TestLastAgentLeaves(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -96,7 +96,7 @@ func TestLastAgentLeaves(t *testing.T) {
 	}
 }
 
-// 6.6 test 13: who stops polling for 45 s has left, and is told so when she comes back. Who polls each 30 s stays. [5.4, C35]
+// 6.6 test 13: who stops polling for 45 s has left, and is told so when she comes back. Who polls each 30 s stays. [5.4]
 func TestAbsence(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

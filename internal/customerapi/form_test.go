@@ -138,7 +138,7 @@ func TestDataKey(t *testing.T) {
 		"userData[a][b][c]":   "a.b.c",
 		"userData[a.b]":       "a.b",
 		"userData[ a ]":       " a ",
-		"userData[__proto__]": "__proto__", // B8: a key like any other
+		"userData[__proto__]": "__proto__", // fault B8: a key like any other
 		"userData[a/b]":       "a/b",
 		"userData":            "",
 		"userData[]":          "",
@@ -160,7 +160,7 @@ func TestDataKey(t *testing.T) {
 	}
 }
 
-// 5.2, B8: too much data is cut down to what a chat keeps, and what is dropped is counted. What she says about herself comes first.
+// 5.2, fault B8: too much data is cut down to what a chat keeps, and what is dropped is counted. What she says about herself comes first.
 func TestDataLimits(t *testing.T) {
 	t.Parallel()
 	f := form{values: map[string]string{}}

@@ -37,7 +37,7 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// C5: a million addresses cost no more memory than the bound, are limited all the same, and do not harm who was there before.
+// Fault C5: a million addresses cost no more memory than the bound, are limited all the same, and do not harm who was there before.
 func TestGateIsBounded(t *testing.T) {
 	t.Parallel()
 	g := newGate(2, time.Minute)

@@ -9,7 +9,7 @@ import (
 )
 
 // A message with a name of its own may be sent again: the first answer comes again, and no second message. Another message under the name is refused, and so is a
-// name of another form. [2.0, C14, C8]
+// name of another form. [2.0] Fault C8.
 func TestClientMessageID(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -53,7 +53,7 @@ func TestClientMessageID(t *testing.T) {
 	}
 }
 
-// The same message sent many times at once is there once. [C8]
+// The same message sent many times at once is there once. Fault C8.
 func TestClientMessageIDAtOnce(t *testing.T) {
 	t.Parallel()
 	o := open(t)

@@ -37,8 +37,6 @@ var operations = map[string]operation{
 	"updateData":  {action: updateData},
 }
 
-const operationNames = "send, startTyping, stopTyping, refresh, disconnect and updateData"
-
 // operate runs an operation on a chat: who calls, how often, is the chat still on, what is asked for. [2.0]
 func (a *API) operate(r *http.Request, t target, service *directory.Service, op operation, f form) (envelope, error) {
 	ctx, caller := r.Context(), desk.Caller{Service: service.Name, ChatID: t.chatID, Key: f.get("secureKey")}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The table of 1.9. [C6, C7, C8]
+// The table of 1.9.
 func TestSpanOf(t *testing.T) {
 	t.Parallel()
 	none := span{none: true}

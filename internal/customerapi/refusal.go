@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,55 +89,69 @@ type refusal struct {
 	unexpected bool // worth a line in the log
 }
 
-// goneAdvice is the same for every way in which there is no chat to work on, so that nothing leaks about which chats exist. [1.8, C1]
-const goneAdvice = "The chat is over, or there is no chat with this id and secureKey."
+// refusals is the table of 1.8 and 2.15, by kind of error. An empty advice stands for the error's own text.
+//
+// The first row is the answer to every way in which there is no chat to work on. It is the same in all of them, so that nothing leaks about which
+// chats exist.
+var refusals = []struct {
+	kinds  []error
+	code   int
+	advice string
+	refusal
+}{
+	{
+		[]error{chat.ErrNotFound, chat.ErrEnded}, codeRefused, "The chat is over, or there is no chat with this id and secureKey.",
+		refusal{http: http.StatusOK, ended: true},
+	},
+	{[]error{chat.ErrTooLong}, codeTooLong, "", refusal{http: http.StatusBadRequest}}, // an ErrInvalid, so before it
+	{[]error{chat.ErrMissing}, codeMessage, "", refusal{http: http.StatusBadRequest}},
+	{
+		[]error{store.ErrKeyReused}, codeRefused, "This clientMessageId was used for another message; give each message one of its own.",
+		refusal{http: http.StatusBadRequest},
+	},
+	{[]error{chat.ErrInvalid, chat.ErrState, chat.ErrNotAllowed, errBody}, codeRefused, "", refusal{http: http.StatusBadRequest}},
+	{[]error{errService}, codeInvalidService, "There is no chat service of this name; look at the URL.", refusal{http: http.StatusNotFound}},
+	{
+		[]error{errOperation}, codeRefused, "There is no such operation; there are send, startTyping, stopTyping, refresh, disconnect and updateData.",
+		refusal{http: http.StatusNotFound},
+	},
+	{[]error{errNotServed}, codeRefused, "Nothing is served here; the chat API is at " + chatPath + "/{service}.", refusal{http: http.StatusNotFound}},
+	{[]error{errMethod}, codeRefused, "Every operation is a POST.", refusal{http: http.StatusMethodNotAllowed}},
+	{[]error{errTooLarge}, codeRefused, "The body is too large.", refusal{http: http.StatusRequestEntityTooLarge}},
+	{
+		[]error{errContentType}, codeRefused, "Send the parameters as " + formEncoded + " or " + multipartForm + ".",
+		refusal{http: http.StatusUnsupportedMediaType},
+	},
+	{
+		[]error{store.ErrClosed}, codeRefused, "The server is shutting down; repeat the request.",
+		refusal{http: http.StatusServiceUnavailable, temporary: true},
+	},
+	{
+		[]error{store.ErrConflict, store.ErrUnavailable, context.DeadlineExceeded, context.Canceled}, codeRefused,
+		"The chat cannot be reached for the moment; repeat the request.",
+		refusal{http: http.StatusOK, temporary: true, unexpected: true},
+	},
+}
 
-// refusalOf says how an error is told to a customer's client. It is the only place that does. [1.8, 2.15]
+// refusalOf says how an error is told to a customer's client. It is the only place that does.
 func refusalOf(err error) refusal {
-	problems := func(code int, advice string) []problem { return []problem{newProblem(code, advice)} }
 	var parameters invalid
-	var fast tooFast
-	switch {
-	case errors.Is(err, chat.ErrNotFound), errors.Is(err, chat.ErrEnded):
-		return refusal{http: http.StatusOK, ended: true, problems: problems(codeRefused, goneAdvice)}
-	case errors.As(err, &parameters):
+	if errors.As(err, &parameters) {
 		return refusal{http: http.StatusBadRequest, problems: parameters}
-	case errors.Is(err, chat.ErrTooLong):
-		return refusal{http: http.StatusBadRequest, problems: problems(codeTooLong, err.Error())}
-	case errors.Is(err, chat.ErrMissing):
-		return refusal{http: http.StatusBadRequest, problems: problems(codeMessage, err.Error())}
-	case errors.Is(err, store.ErrKeyReused):
-		return refusal{http: http.StatusBadRequest, problems: problems(codeRefused, "This clientMessageId was used for another message; give each message one of its own.")}
-	case errors.Is(err, chat.ErrInvalid), errors.Is(err, chat.ErrState), errors.Is(err, chat.ErrNotAllowed):
-		return refusal{http: http.StatusBadRequest, problems: problems(codeRefused, err.Error())}
-	case errors.Is(err, errBody):
-		return refusal{http: http.StatusBadRequest, problems: problems(codeRefused, err.Error())}
-	case errors.As(err, &fast):
-		return refusal{
-			http: http.StatusTooManyRequests, temporary: true, retryAfter: fast.wait,
-			problems: problems(fast.code, "Too many requests; wait as long as Retry-After says."),
-		}
-	case errors.Is(err, errService):
-		return refusal{http: http.StatusNotFound, problems: problems(codeInvalidService, "There is no chat service of this name; look at the URL.")}
-	case errors.Is(err, errOperation):
-		return refusal{http: http.StatusNotFound, problems: problems(codeRefused, "There is no such operation; there are "+operationNames+".")}
-	case errors.Is(err, errNotServed):
-		return refusal{http: http.StatusNotFound, problems: problems(codeRefused, "Nothing is served here; the chat API is at "+chatPath+"/{service}.")}
-	case errors.Is(err, errMethod):
-		return refusal{http: http.StatusMethodNotAllowed, problems: problems(codeRefused, "Every operation is a POST.")}
-	case errors.Is(err, errTooLarge):
-		return refusal{http: http.StatusRequestEntityTooLarge, problems: problems(codeRefused, "The body is too large.")}
-	case errors.Is(err, errContentType):
-		return refusal{
-			http:     http.StatusUnsupportedMediaType,
-			problems: problems(codeRefused, "Send the parameters as "+formEncoded+" or "+multipartForm+"."),
-		}
-	case errors.Is(err, store.ErrClosed):
-		return refusal{http: http.StatusServiceUnavailable, temporary: true, problems: problems(codeRefused, "The server is shutting down; repeat the request.")}
-	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return refusal{
-			http: http.StatusOK, temporary: true, unexpected: true,
-			problems: problems(codeRefused, "The chat cannot be reached for the moment; repeat the request."),
+	}
+	var fast tooFast
+	if errors.As(err, &fast) {
+		advice := "Too many requests; wait as long as Retry-After says."
+		return refusal{http: http.StatusTooManyRequests, temporary: true, retryAfter: fast.wait, problems: []problem{newProblem(fast.code, advice)}}
+	}
+	for _, row := range refusals {
+		if slices.ContainsFunc(row.kinds, func(kind error) bool { return errors.Is(err, kind) }) {
+			f, advice := row.refusal, row.advice
+			if advice == "" {
+				advice = err.Error()
+			}
+			f.problems = []problem{newProblem(row.code, advice)}
+			return f
 		}
 	}
 	// A bug has no errors: the widget then shows its own text about something unexpected.

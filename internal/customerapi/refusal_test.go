@@ -66,7 +66,7 @@ func TestRefusalOf(t *testing.T) {
 	}
 }
 
-// The HTTP side of 1.8: methods, URLs, bodies, content types; none of them HTML, none a redirect. [1.2, 2.0, C39, C50, B15]
+// The HTTP side of 1.8: methods, URLs, bodies, content types; none of them HTML, none a redirect. [1.2, 2.0] Fault B15.
 func TestNotARequest(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -144,7 +144,7 @@ func TestNotARequest(t *testing.T) {
 	}
 }
 
-// A double slash between service and chat, trailing slashes, and parameters in the query are fine. [1.2, 1.3, C40]
+// A double slash between service and chat, trailing slashes, and parameters in the query are fine. [1.2, 1.3]
 func TestTolerance(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -161,7 +161,7 @@ func TestTolerance(t *testing.T) {
 	}
 }
 
-// C5: ten chats a minute from one address, and then Retry-After. [5.2, C52]
+// Fault C5: ten chats a minute from one address, and then Retry-After. [5.2]
 func TestStartRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -74,7 +74,7 @@ func dataOf(f form) attachedData {
 	return own.over(f.data)
 }
 
-// nicknameOf is the name shown in the chat: nickname, or first and last name. [2.1, C5]
+// nicknameOf is the name shown in the chat: nickname, or first and last name. [2.1]
 func nicknameOf(f form) (string, invalid) {
 	nickname, first, last := f.get("nickname"), f.get("firstName"), f.get("lastName")
 	switch {

@@ -44,7 +44,7 @@ func TestRequestChat(t *testing.T) {
 	}
 }
 
-// 2.1: what is wrong with a request for a chat, each missing field with its code. 6.6 test 2, C5.
+// 2.1: what is wrong with a request for a chat, each missing field with its code. 6.6 test 2.
 func TestRequestChatRefused(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -98,7 +98,7 @@ func TestNickname(t *testing.T) {
 		{"Pat", []string{"nickname", "Pat", "firstName", "Patricia", "lastName", "Lowe"}},
 		{"Patricia Lowe", []string{"firstName", "Patricia", "lastName", "Lowe"}},
 		{strings.Repeat("é", 255), []string{"nickname", strings.Repeat("é", 300)}},
-		{"<script>alert(1)</script>", []string{"nickname", "<script>alert(1)</script>"}}, // D1, C45: never escaped, it is text
+		{"<script>alert(1)</script>", []string{"nickname", "<script>alert(1)</script>"}}, // fault D1: never escaped, it is text
 	} {
 		if a := o.post(support, tt.pairs...); a.Messages[0].From.Nickname != tt.want {
 			t.Errorf("%.60q: %q", tt.pairs, a.Messages[0].From.Nickname)
@@ -106,7 +106,7 @@ func TestNickname(t *testing.T) {
 	}
 }
 
-// A text at the start is the first message. [2.1, C13]
+// A text at the start is the first message. [2.1]
 func TestFirstMessage(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -119,7 +119,7 @@ func TestFirstMessage(t *testing.T) {
 	}
 }
 
-// What the customer attaches reaches agents as strings, under the names that they know; updateData adds to it, and deletes nothing. [2.1, 2.9, B8]
+// What the customer attaches reaches agents as strings, under the names that they know; updateData adds to it, and deletes nothing. [2.1, 2.9] Fault B8.
 func TestUserData(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -162,7 +162,7 @@ func TestUserData(t *testing.T) {
 		t.Errorf("after an empty updateData: %q", got)
 	}
 
-	// B8: 10,000 keys are cut down to what fits, and the log says so without saying what.
+	// Fault B8: 10,000 keys are cut down to what fits, and the log says so without saying what.
 	var many []string
 	for i := range 10_000 {
 		many = append(many, "userData[k"+strings.Repeat("x", i%7)+string(rune('a'+i%26))+strings.Repeat("y", i/182)+"]", "hush")

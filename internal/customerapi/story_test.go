@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // The whole story as the customer's client reads it, byte for byte apart from ids and times. [1.7, 2.1 to 2.5, 2.9, 2.15] On the way nothing of what
-// was said and no key gets into the log, at whatever level. [C2, C3, K4]
+// was said and no key gets into the log, at whatever level. Faults C2 and K4.
 func TestStory(t *testing.T) {
 	t.Parallel()
 	o := open(t)

@@ -58,7 +58,7 @@ func TestLongTranscript(t *testing.T) {
 	}
 }
 
-// 6.6 test 4, B7: texts are kept as they are, up to the limit.
+// 6.6 test 4, fault B7: texts are kept as they are, up to the limit.
 func TestTexts(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -191,7 +191,7 @@ func TestRender(t *testing.T) {
 	}
 }
 
-// Typing is shown while it is young, ends by itself, and is a gap later. [1.9, 2.3, C11]
+// Typing is shown while it is young, ends by itself, and is a gap later. [1.9, 2.3]
 func TestTyping(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -223,7 +223,7 @@ func TestTyping(t *testing.T) {
 	})
 }
 
-// C10: typing as fast as a machine can makes an event per second at most, and no message of hers is lost for it.
+// Fault C10: typing as fast as a machine can makes an event per second at most, and no message of hers is lost for it.
 func TestTypingSpam(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
