@@ -98,27 +98,14 @@ func (s *Session) receive(ctx context.Context, c *connect, m *Message) (first bo
 	if s.held != nil {
 		s.release(causeSuperseded)
 	}
-	// Whether a reply arrived can be judged when it is written, not before; and two
-	// that are under way at once would have no order.
-	for s.answering != nil && s.ended == 0 {
-		written := s.answering
-		s.mu.Unlock()
-		select {
-		case <-written:
-		case <-ctx.Done():
-		}
-		s.mu.Lock()
-		if ctx.Err() != nil {
-			break
-		}
-	}
+	s.awaitReply(ctx, c)
 	if s.ended != 0 {
 		return false
 	}
 	first = !s.connected
 	s.connected = true
 	if first {
-		s.quick = c.advice.timeout == 0
+		s.quick = c.hurried()
 	}
 	if s.ack {
 		s.acknowledge(c, m)
@@ -126,6 +113,30 @@ func (s *Session) receive(ctx context.Context, c *connect, m *Message) (first bo
 		s.settle(c)
 	}
 	return first
+}
+
+// awaitReply waits until it can be judged whether the last connect reply arrived:
+// when it is written, not before (and two under way at once would have no order);
+// and when the peer's system has had time to acknowledge it, which it may put off
+// for a moment. s.mu is held, but not while waiting.
+func (s *Session) awaitReply(ctx context.Context, c *connect) {
+	wait := func(f func()) {
+		s.mu.Unlock()
+		defer s.mu.Lock()
+		f()
+	}
+	for s.answering != nil && s.ended == 0 && ctx.Err() == nil {
+		written := s.answering
+		wait(func() {
+			select {
+			case <-written:
+			case <-ctx.Done():
+			}
+		})
+	}
+	if e := s.last.evidence; s.last.open && s.asksConnection(c) && e.lost() {
+		wait(func() { e.await(ctx) })
+	}
 }
 
 // settle decides, without ack, whether the last connect reply arrived (DEL-15).
@@ -149,19 +160,24 @@ func (s *Session) settle(c *connect) {
 // arrive: in doubt it did not (DEL-15). s.mu is held.
 func (s *Session) lost(c *connect) bool {
 	l := &s.last
-	hurried := c.advice.timeout == 0
 	switch {
 	case l.sock != nil:
 		return l.sock != c.sock // frames are ordered; another socket knows nothing of them
 	case c.reply.hasID && c.reply.id == l.id: // (a)
 		return true
-	case c.alone && hurried && !l.hurried: // (b)
+	case c.alone && c.hurried() && !l.hurried: // (b)
 		return true
-	case s.quick && !hurried: // such a client would have said so
-		return false
 	}
-	return l.evidence.lost() // (c)
+	return s.asksConnection(c) && l.evidence.lost() // (c)
 }
+
+// hurried reports whether the client asked for an answer at once.
+func (c *connect) hurried() bool { return c.advice.timeout == 0 }
+
+// asksConnection reports whether the connection's fate counts at the connect c.
+// It does not for a client that hurries after a failure, as its first connect
+// showed, and does not hurry now (DEL-15 c).
+func (s *Session) asksConnection(c *connect) bool { return !s.quick || c.hurried() }
 
 // lose takes the parcels that match for lost: their messages come again, first,
 // and the stream is read again from what is confirmed. s.mu is held.

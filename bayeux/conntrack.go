@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Track lets srv see what becomes of the TCP connections of hs, so that it
@@ -126,4 +127,36 @@ func (e evidence) lost() bool {
 		return false // what is not acknowledged may be any stream's
 	}
 	return unacknowledged(e.conn.raw) > 0
+}
+
+// A system may put off acknowledging what it received, for 40 ms on Linux, 200 ms
+// at most elsewhere.
+const (
+	ackPatience = 250 * time.Millisecond
+	ackPoll     = 5 * time.Millisecond
+)
+
+// await waits until the evidence of loss is gone, or has stood for so long that it
+// means something.
+func (e evidence) await(ctx context.Context) {
+	over := time.NewTimer(ackPatience)
+	defer over.Stop()
+	poll := time.NewTicker(ackPoll)
+	defer poll.Stop()
+	for e.lost() && !e.final() {
+		select {
+		case <-poll.C:
+		case <-over.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// final reports whether the connection has ended, so that nothing can change.
+func (e evidence) final() bool {
+	e.conn.mu.Lock()
+	defer e.conn.mu.Unlock()
+	return e.conn.ended
 }

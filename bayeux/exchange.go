@@ -308,7 +308,7 @@ func (x *exchange) remember(c *connect) {
 		return // nothing travelled with the reply
 	}
 	s.last = lastReply{
-		open: true, id: c.reply.id, hurried: c.advice.timeout == 0,
+		open: true, id: c.reply.id, hurried: c.hurried(),
 		parcel: s.out.sealed, position: s.position(), sock: x.sock,
 	}
 	if x.sock == nil {
