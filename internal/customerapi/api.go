@@ -98,7 +98,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		if bug == nil {
 			return
 		}
-		if bug == http.ErrAbortHandler { //nolint:errorlint // net/http panics with this very value.
+		if bug == http.ErrAbortHandler { // net/http panics with this very value
 			panic(bug)
 		}
 		a.log.Error("a request of a customer met a bug", "operation", t.operation, "panic", bug, "stack", string(debug.Stack()))

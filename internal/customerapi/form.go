@@ -147,7 +147,7 @@ func (f *form) readParts(body []byte, boundary string) error {
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := parts.NextRawPart()
-		if err == io.EOF { //nolint:errorlint // a body that breaks off gives an error which wraps io.EOF
+		if err == io.EOF { // not errors.Is: a body that breaks off gives an error which wraps io.EOF
 			return nil
 		}
 		if err != nil {

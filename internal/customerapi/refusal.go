@@ -100,34 +100,40 @@ var refusals = []struct {
 	refusal
 }{
 	{
-		[]error{chat.ErrNotFound, chat.ErrEnded}, codeRefused, "The chat is over, or there is no chat with this id and secureKey.",
+		[]error{chat.ErrNotFound, chat.ErrEnded},
+		codeRefused, "The chat is over, or there is no chat with this id and secureKey.",
 		refusal{http: http.StatusOK, ended: true},
 	},
 	{[]error{chat.ErrTooLong}, codeTooLong, "", refusal{http: http.StatusBadRequest}}, // an ErrInvalid, so before it
 	{[]error{chat.ErrMissing}, codeMessage, "", refusal{http: http.StatusBadRequest}},
 	{
-		[]error{store.ErrKeyReused}, codeRefused, "This clientMessageId was used for another message; give each message one of its own.",
+		[]error{store.ErrKeyReused},
+		codeRefused, "This clientMessageId was used for another message; give each message one of its own.",
 		refusal{http: http.StatusBadRequest},
 	},
 	{[]error{chat.ErrInvalid, chat.ErrState, chat.ErrNotAllowed, errBody}, codeRefused, "", refusal{http: http.StatusBadRequest}},
 	{[]error{errService}, codeInvalidService, "There is no chat service of this name; look at the URL.", refusal{http: http.StatusNotFound}},
 	{
-		[]error{errOperation}, codeRefused, "There is no such operation; there are send, startTyping, stopTyping, refresh, disconnect and updateData.",
+		[]error{errOperation},
+		codeRefused, "There is no such operation; there are send, startTyping, stopTyping, refresh, disconnect and updateData.",
 		refusal{http: http.StatusNotFound},
 	},
 	{[]error{errNotServed}, codeRefused, "Nothing is served here; the chat API is at " + chatPath + "/{service}.", refusal{http: http.StatusNotFound}},
 	{[]error{errMethod}, codeRefused, "Every operation is a POST.", refusal{http: http.StatusMethodNotAllowed}},
 	{[]error{errTooLarge}, codeRefused, "The body is too large.", refusal{http: http.StatusRequestEntityTooLarge}},
 	{
-		[]error{errContentType}, codeRefused, "Send the parameters as " + formEncoded + " or " + multipartForm + ".",
+		[]error{errContentType},
+		codeRefused, "Send the parameters as " + formEncoded + " or " + multipartForm + ".",
 		refusal{http: http.StatusUnsupportedMediaType},
 	},
 	{
-		[]error{store.ErrClosed}, codeRefused, "The server is shutting down; repeat the request.",
+		[]error{store.ErrClosed},
+		codeRefused, "The server is shutting down; repeat the request.",
 		refusal{http: http.StatusServiceUnavailable, temporary: true},
 	},
 	{
-		[]error{store.ErrConflict, store.ErrUnavailable, context.DeadlineExceeded, context.Canceled}, codeRefused,
+		[]error{store.ErrConflict, store.ErrUnavailable, context.DeadlineExceeded, context.Canceled},
+		codeRefused,
 		"The chat cannot be reached for the moment; repeat the request.",
 		refusal{http: http.StatusOK, temporary: true, unexpected: true},
 	},
