@@ -44,6 +44,10 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 		gauge("agents", agents, c.AgentsReady, "state", "ready")
 	}
 
+	open, refused := f.listener.figures()
+	gauge("connections", "Open connections.", open)
+	total("connections_refused", "Connections closed at once because there were too many.", refused)
+
 	d := f.desk.Stats()
 	total("desk_commands", "Commands accepted.", d.Commands)
 	total("desk_refusals", "Commands refused by the rules.", d.Refusals)

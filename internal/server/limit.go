@@ -9,13 +9,17 @@ import (
 
 // capped limits how many connections of l are open at a time (J1): in total, and from one address, so that one client cannot take all. What is above the
 // limit is accepted and closed at once: left in the system's queue it would keep others out.
-func (s *Server) capped(l net.Listener) net.Listener {
+func (s *Server) capped(address string) (*cappedListener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err // New says what the address is for
+	}
 	return &cappedListener{
 		Listener: l, total: s.cfg.MaxConnections, perAddress: s.cfg.MaxPerAddress, open: map[netip.Addr]int{},
 		free: func(a netip.Addr) bool {
 			return a.IsLoopback() || slices.ContainsFunc(s.proxies, func(n netip.Prefix) bool { return n.Contains(a) })
 		},
-	}
+	}, nil
 }
 
 type cappedListener struct {
@@ -23,9 +27,17 @@ type cappedListener struct {
 	total, perAddress int
 	free              func(netip.Addr) bool // addresses behind which may be everybody
 
-	mu   sync.Mutex
-	all  int
-	open map[netip.Addr]int
+	mu      sync.Mutex
+	all     int
+	open    map[netip.Addr]int
+	refused int64
+}
+
+// figures returns how many connections are open, and how many were refused.
+func (l *cappedListener) figures() (open int, refused int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all, l.refused
 }
 
 // Accept returns the next connection within the limits.
@@ -33,7 +45,7 @@ func (l *cappedListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
-			return nil, err // as the listener says it: net/http looks at its kind
+			return nil, err // net/http looks at its kind
 		}
 		tcp, ok := c.(*net.TCPConn)
 		if !ok {
@@ -65,6 +77,7 @@ func (l *cappedListener) enter(a netip.Addr) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all >= l.total || l.open[a] >= l.perAddress && !l.free(a) {
+		l.refused++
 		return false
 	}
 	l.all++

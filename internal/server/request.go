@@ -77,5 +77,5 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		_ = b.conn.SetReadDeadline(time.Time{}) // a connection that has gone needs no deadline
 	}
-	return n, err //nolint:wrapcheck // io.EOF must stay io.EOF
+	return n, err // io.EOF must stay io.EOF
 }

@@ -16,8 +16,8 @@ const (
 	headerTimeout  = 10 * time.Second // for a request's header: a client that sends it byte by byte is cut
 	idleTimeout    = 2 * time.Minute  // between two requests; longer than clients pause
 	maxHeaderBytes = 64 << 10
-	// closing is what the end of a drain may take after its time is up: handlers that are cut, and the last writes of the store.
-	closing = 5 * time.Second
+	// lastWords is what requests that were cut off at the end of a drain may take to notice it, before the store is closed.
+	lastWords = 5 * time.Second
 )
 
 // Run starts everything, calls ready (if it is not nil), and serves until ctx ends. Then it lets everybody go within Config.Drain and returns when nothing of it runs
@@ -66,40 +66,31 @@ func (s *Server) Run(ctx context.Context, ready func(Addrs)) (err error) {
 
 // httpServers returns a server for each listener.
 func (s *Server) httpServers() map[net.Listener]*http.Server {
-	logger := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug) // what net/http has to say is about clients that misbehave
-	make1 := func(h http.Handler) *http.Server {
+	complaints := slog.NewLogLogger(s.log.Handler(), slog.LevelWarn) // such as: too many open files
+	serve := func(table []route) *http.Server {
 		return &http.Server{
-			Handler: h, ErrorLog: logger, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+			Handler: s.handler(table), ErrorLog: complaints, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		}
 	}
-	first := make1(s.handler(s.routes()))
+	first := serve(s.routes())
 	s.agents.Bayeux().Track(first)
-	servers := map[net.Listener]*http.Server{s.capped(s.listener): first}
+	servers := map[net.Listener]*http.Server{s.listener: first}
 	if s.ops != nil {
-		servers[s.capped(s.ops)] = make1(s.handler(s.opsRoutes()))
+		servers[s.ops] = serve(s.opsRoutes())
 	}
 	return servers
 }
 
 // Hurry ends a drain at once: connections are closed, and the store is still flushed. It may be called at any time, and more than once.
-func (s *Server) Hurry() { s.hurried.Do(func() { close(s.hurry) }) }
+func (s *Server) Hurry() { s.hurry() }
 
 // drain lets everybody go. From its first moment /readyz tells balancers to send nobody any more. Held polls and sockets are answered over
 // the first two thirds of the time, so that the clients do not come back all at once; requests under way have until its end.
 func (s *Server) drain(servers map[net.Listener]*http.Server, endDemo func()) {
 	s.ready.Store(false)
 	s.log.Info("stopping", "within", s.cfg.Drain.String())
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain)
+	ctx, cancel := context.WithTimeout(s.patient, s.cfg.Drain)
 	defer cancel()
-	stopWaiting := make(chan struct{})
-	defer close(stopWaiting)
-	go func() {
-		select {
-		case <-s.hurry:
-			cancel()
-		case <-stopWaiting:
-		}
-	}()
 
 	endDemo()
 	if err := s.agents.Shutdown(ctx); err != nil {

@@ -52,7 +52,7 @@ type Server struct {
 	url  string // public, without a slash at the end
 	base string // of the first listener, for clients on this machine
 
-	listener, ops net.Listener // ops may be nil
+	listener, ops *cappedListener // ops may be nil
 	proxies       []netip.Prefix
 	directory     *directory.Directory
 	store         *sqlite.Store
@@ -64,15 +64,16 @@ type Server struct {
 	metrics       *telemetry.Metrics
 	page          http.Handler
 
-	ready    atomic.Bool // /readyz says yes
-	hurried  sync.Once
-	hurry    chan struct{} // closed: the drain ends at once
+	ready    atomic.Bool     // /readyz says yes
+	patient  context.Context // ends when a drain must not take its time any more
+	hurry    context.CancelFunc
 	released sync.Once
 }
 
 // New checks the configuration, binds the addresses, opens the store and wires the parts. It starts nothing. Whoever does not call Run calls Close.
 func New(cfg config.Config, opt Options) (_ *Server, err error) {
-	s := &Server{cfg: cfg, opt: opt, log: opt.Logger, out: opt.Out, hurry: make(chan struct{})}
+	s := &Server{cfg: cfg, opt: opt, log: opt.Logger, out: opt.Out}
+	s.patient, s.hurry = context.WithCancel(context.Background())
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -104,11 +105,11 @@ func New(cfg config.Config, opt Options) (_ *Server, err error) {
 
 // listen binds the addresses, so that they are known, and a port that is taken is noticed before the data is touched.
 func (s *Server) listen() (err error) {
-	if s.listener, err = net.Listen("tcp", s.cfg.Listen); err != nil {
+	if s.listener, err = s.capped(s.cfg.Listen); err != nil {
 		return fmt.Errorf("listen: %w: choose another address with --listen", err)
 	}
 	if s.cfg.OpsListen != "" {
-		if s.ops, err = net.Listen("tcp", s.cfg.OpsListen); err != nil {
+		if s.ops, err = s.capped(s.cfg.OpsListen); err != nil {
 			return fmt.Errorf("listen for operations: %w: choose another address with --ops-listen", err)
 		}
 	}
@@ -211,7 +212,8 @@ func (s *Server) Addrs() Addrs {
 // Close gives up what New took, for a server that does not run. Calling it twice is harmless.
 func (s *Server) Close() (err error) {
 	s.released.Do(func() {
-		for _, l := range []net.Listener{s.listener, s.ops} {
+		s.hurry()
+		for _, l := range []*cappedListener{s.listener, s.ops} {
 			if l != nil {
 				if e := l.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
 					err = errors.Join(err, e)
@@ -219,7 +221,9 @@ func (s *Server) Close() (err error) {
 			}
 		}
 		if s.agents != nil {
-			err = errors.Join(err, s.agents.Shutdown(context.Background()))
+			ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+			err = errors.Join(err, s.agents.Shutdown(ctx))
+			cancel()
 		}
 		if s.bus != nil {
 			err = errors.Join(err, s.bus.Close())
