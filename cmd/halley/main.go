@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -112,28 +114,34 @@ func (w world) resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, err
 	return nil, nil
 }
 
-// untilSignal returns a context that ends with the first signal, and has again called at each further one. stop ends the watch.
+// oneSignal is how far apart two signals must be to count as two: some who stop a process, such as timeout(1), signal it twice at once.
+const oneSignal = time.Second
+
+// untilSignal returns a context that ends with the first signal, and has again called at each later one. stop ends the watch.
 func (w world) untilSignal(ctx context.Context, again func()) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for first := true; ; first = false {
+	var watching sync.WaitGroup
+	done := make(chan struct{})
+	watching.Go(func() {
+		var first time.Time
+		for {
 			select {
 			case <-w.signals:
 			case <-done:
 				return
 			}
-			if first {
+			switch {
+			case first.IsZero():
+				first = time.Now()
 				cancel()
-			} else {
+			case time.Since(first) >= oneSignal:
 				again()
 			}
 		}
-	}()
+	})
 	return ctx, func() {
 		cancel()
 		close(done)
-		<-ended
+		watching.Wait()
 	}
 }
