@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -433,5 +434,26 @@ func TestTheLogNamesTheAddress(t *testing.T) {
 	srv.stop(t)
 	if want := "msg=listening address=" + srv.Listen.String() + " url=" + srv.URL; !strings.Contains(log.String(), want) {
 		t.Errorf("log %q, want %q", log.String(), want)
+	}
+}
+
+// Each place for a figure on the start page has one in /counts.
+func TestTheStartPageShowsWhatIsCounted(t *testing.T) {
+	t.Parallel()
+	srv := run(t, testConfig(t), Options{})
+	_, page := fetch(t, "GET", srv.URL+"/")
+	_, body := fetch(t, "GET", srv.URL+"/counts")
+	var figures map[string]int
+	if err := json.Unmarshal([]byte(body), &figures); err != nil {
+		t.Fatal(err)
+	}
+	places := regexp.MustCompile(`data-count="([^"]+)"`).FindAllStringSubmatch(page, -1)
+	if len(places) != len(figures) {
+		t.Errorf("%d places for %d figures", len(places), len(figures))
+	}
+	for _, p := range places {
+		if _, ok := figures[p[1]]; !ok {
+			t.Errorf("nothing is counted for %s", p[1])
+		}
 	}
 }
