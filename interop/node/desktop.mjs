@@ -58,7 +58,9 @@ cometd.registerExtension("record", {
 });
 
 const confirmed = (start) =>
-  new Promise((resolve, reject) => start((reply) => (reply.successful ? resolve(reply) : reject(new Error(JSON.stringify(reply))))));
+  new Promise((resolve, reject) =>
+    start((reply) => (reply.successful ? resolve() : reject(new Error(`${reply.channel}: ${reply.error ?? reply.failure?.reason}`)))),
+  );
 
 const report = (work, done) =>
   work().then(

@@ -73,6 +73,16 @@ export class Agent {
     });
   }
 
+  // givesBackChats rejects what the agent has been offered. This is no part of the story.
+  async givesBackChats() {
+    const { body } = await this.#request("GET", "/me/chats?fields=*");
+    for (const { id } of body.chats) {
+      const before = this.told.length;
+      await this.#request("POST", `/me/chats/${id}`, '{"operationName":"Reject"}');
+      await this.hears((told) => told.length > before);
+    }
+  }
+
   // leaves ends what may be left, whatever has become of it, so that the next story finds nothing.
   async leaves() {
     if (this.#cookie) {

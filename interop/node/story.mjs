@@ -118,7 +118,9 @@ try {
   await says(jo, 1, "disconnect");
 
   // Dana goes. The notification of it is the last, so whatever else there was has come before it. It is delivered before the held
-  // connect is told that the session is over [agent-api 2.6]: there has to be one.
+  // connect is told that the session is over [agent-api 2.6], so there has to be one: no other customer's chat may come between.
+  await dana.does("/me/channels/chat", "NotReady", {}, 1, onChannels);
+  await dana.givesBackChats();
   await dana.isPolling();
   await dana.reads("/me/channels");
   await dana.does("/me", "EndContactCenterSession", {}, 1, onChannels);
@@ -134,10 +136,17 @@ try {
   for (const [name, customer] of Object.entries(chats)) {
     same.chat(customer.chatId, name);
   }
-  const ours = (m) => !(m.data?.chat ?? m.data?.chatPath) || Object.values(chats).some((customer) => inChat(customer)(m));
+  // Other customers may be there too.
+  const isOurs = (id) => Object.values(chats).some((customer) => customer.chatId === id);
+  const ours = (m) => !(m.data?.chat ?? m.data?.chatPath) || isOurs(m.data.chat?.id ?? m.data.chatPath.split("/").at(-1));
+  const oursOf = ({ uris, chats: list, ...body }) => ({
+    ...body,
+    ...(uris && { uris: uris.filter((uri) => isOurs(uri.split("/").at(-1))) }),
+    ...(list && { chats: list.filter((chat) => isOurs(chat.id)) }),
+  });
   const told = {
-    "dana-notifications": dana.told.filter(ours).map((m) => same.notification(m)), // other customers may be there
-    "dana-answers": dana.answers.map((a) => same.answer(a)),
+    "dana-notifications": dana.told.filter(ours).map((m) => same.notification(m)),
+    "dana-answers": dana.answers.map((a) => same.answer({ ...a, body: oursOf(a.body) })),
     "omar-notifications": omar.told.map((m) => same.notification(m)),
   };
   for (const [name, customer] of Object.entries(chats)) {
