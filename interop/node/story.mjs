@@ -22,8 +22,10 @@ const { values: options } = parseArgs({
     update: { type: "boolean", default: false },
   },
 });
-assert.ok(["9", "3"].includes(options.client), `--client ${options.client}: want 9 or 3`);
-assert.ok(["long-polling", "websocket"].includes(options.transport), `--transport ${options.transport}: want long-polling or websocket`);
+if (!["9", "3"].includes(options.client) || !["long-polling", "websocket"].includes(options.transport)) {
+  console.error("want --client 9 or 3, and --transport long-polling or websocket");
+  process.exit(2);
+}
 const server = options.server.replace(/\/$/, "");
 
 const dana = new Agent(server, "dana");
