@@ -191,16 +191,18 @@ func (s *Session) lose(match func(*parcel) bool) {
 	s.srv.counters.redelivered.Add(int64(again))
 }
 
-// acknowledge applies the ext.ack of a connect (17.1). s.mu is held.
+// acknowledge applies the ext.ack of a connect: what it names is forgotten, and
+// the rest waits to be sent again (17.1). s.mu is held.
 func (s *Session) acknowledge(c *connect, m *Message) {
 	n, ok := ackNumber(m.Ext)
+	fresh := len(s.out.waiting)
 	if s.cur != nil {
 		s.acknowledgePosition(c, n, ok)
 	} else if ok {
-		s.out.confirm(sentBy(byConnect, n)) // AK-4, AK-6
+		s.out.acknowledge(n) // AK-4, AK-6
+		s.srv.counters.redelivered.Add(int64(max(0, len(s.out.waiting)-fresh)))
 	}
 	s.last.open = false
-	fresh := len(s.out.waiting)
 	s.lose(func(p *parcel) bool { return p.pipe == byConnect }) // AK-4, AK-7
 	c.pending = fresh == 0 && len(s.out.waiting) > 0            // AK-5
 }

@@ -24,8 +24,9 @@ type outbox struct {
 
 // item is a message with its place in the session's order (DEL-1).
 type item struct {
-	n  uint64
-	ev *event
+	n     uint64
+	ev    *event
+	first int64 // number of the first parcel that carried it
 }
 
 // pipe is the way a parcel left, which decides what confirms it.
@@ -70,7 +71,7 @@ func (o *outbox) push(ev *event, max bounds, full Overflow) bool {
 // append queues ev whatever the bounds.
 func (o *outbox) append(ev *event) {
 	o.last++
-	o.waiting = append(o.waiting, item{o.last, ev})
+	o.waiting = append(o.waiting, item{n: o.last, ev: ev})
 	o.count++
 	o.bytes += len(ev.array)
 }
@@ -101,6 +102,11 @@ func (o *outbox) take(count, bytes int, upTo uint64) []item {
 func (o *outbox) seal(p parcel) int64 {
 	o.sealed++
 	p.no = o.sealed
+	for i := range p.items {
+		if p.items[i].first == 0 {
+			p.items[i].first = p.no
+		}
+	}
 	if len(p.items) > 0 {
 		o.parcels = append(o.parcels, p)
 	}
@@ -133,6 +139,25 @@ func (o *outbox) lose(match func(*parcel) bool) {
 	if len(lost) > 0 {
 		o.waiting = append(lost, o.waiting...)
 		slices.SortFunc(o.waiting, func(a, b item) int { return cmp.Compare(a.n, b.n) })
+	}
+}
+
+// acknowledge forgets all messages of batches up to no (AK-4). A message that was
+// sent again belongs to the batch that carried it first: a client which names that
+// one has it.
+func (o *outbox) acknowledge(no int64) {
+	drop := func(items []item) []item {
+		return slices.DeleteFunc(items, func(it item) bool {
+			known := it.first != 0 && it.first <= no
+			if known {
+				o.forget([]item{it})
+			}
+			return known
+		})
+	}
+	o.lose(func(p *parcel) bool { return p.pipe == byConnect })
+	if o.waiting = drop(o.waiting); len(o.waiting) == 0 {
+		o.waiting = nil
 	}
 }
 
