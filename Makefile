@@ -3,15 +3,16 @@
 GO        ?= go
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
+# The commit goes into the binary where git will tell it; the build must not fail where it won't.
+VCS       := $(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false)
 
-# The server with demo data on http://127.0.0.1:8080
 .PHONY: run
 run: build ## build the server and start it with demo data on http://127.0.0.1:8080
 	@exec bin/halley serve --demo
 
 .PHONY: build
 build: ## build bin/halley, static
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/halley ./cmd/halley
+	CGO_ENABLED=0 $(GO) build -buildvcs=$(VCS) -trimpath -o bin/halley ./cmd/halley
 
 .PHONY: test
 test: test-deps ## run every test: Go with the race detector, then the story told by the published CometD clients
