@@ -3,6 +3,7 @@ package bayeuxclient
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -70,6 +71,54 @@ func TestDialLongPolling(t *testing.T) {
 		if err := publish(); err != nil {
 			t.Error(err)
 		}
+		p.end(c)
+	})
+}
+
+// A first connect that fails ends the Dial.
+func TestDialConnectRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, p *peer) {
+		opt := p.options()
+		opt.Transports = []string{LongPolling}
+		d := p.dial(opt)
+		p.expect("post", "/meta/handshake").reply(shakeReply)
+		p.expect("post", "/meta/connect").reply(unknownReply)
+		<-d.done
+		if refused, ok := errors.AsType[*ReplyError](d.err); !ok || refused.Code() != 402 {
+			t.Errorf("got %v", d.err)
+		}
+		d = p.dial(opt)
+		p.expect("post", "/meta/handshake").reply(shakeReply)
+		p.expect("post", "/meta/connect").status(502)
+		<-d.done
+		if status, ok := errors.AsType[*StatusError](d.err); !ok || status.Status != 502 {
+			t.Errorf("got %v", d.err)
+		}
+	})
+}
+
+// sealed is a RoundTripper, such as some instruments are, that keeps upgraded connections to itself.
+type sealed struct{ http.RoundTripper }
+
+func (s sealed) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := s.RoundTripper.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct{ io.ReadCloser }{resp.Body}
+	}
+	return resp, err
+}
+
+func TestHTTPClientWithoutUpgrades(t *testing.T) {
+	bubble(t, func(t *testing.T, p *peer) {
+		opt := p.options()
+		opt.HTTP = &http.Client{Transport: sealed{p.roundTripper()}}
+		d := p.dial(opt)
+		s := p.next("upgrade").accept()
+		p.gone(s)
+		p.expect("post", "/meta/handshake").reply(shakeReply)
+		p.expect("post", "/meta/connect").reply(advisedReply)
+		c := d.wait(t)
+		p.expect("post", "/meta/connect")
 		p.end(c)
 	})
 }

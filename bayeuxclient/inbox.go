@@ -17,7 +17,7 @@ type event struct {
 // Bound: limit bytes. When it is full, whoever brings messages waits, so that the server keeps what comes next, unless a request
 // is under way: its reply may stand behind these messages, and a handler may be waiting for it. At twice the limit requests are
 // refused and a websocket is given up. What was received is never thrown away, so the queue may exceed that by one response. States
-// are always taken; there are few.
+// are always taken; above the limit there are no attempts to come back, and so no more of them.
 type inbox struct {
 	limit int
 
@@ -55,7 +55,7 @@ func (b *inbox) tell(s State) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.closed {
-		b.append(event{state: &s})
+		b.append(event{state: &s, size: overhead})
 	}
 }
 

@@ -169,7 +169,7 @@ func (k *keeper) restore(ctx context.Context) error {
 		}
 	}
 	err := errors.Join(refused...)
-	if refusedWith(err, codeUnknown) {
+	if slices.ContainsFunc(refused, func(err error) bool { return refusedWith(err, codeUnknown) }) {
 		k.forget()
 		return err
 	}

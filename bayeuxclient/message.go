@@ -111,9 +111,11 @@ func (m incoming) id() string {
 
 func (m incoming) successful() bool { return m.Successful != nil && *m.Successful }
 
-// size is what the message costs in memory, roughly.
+// overhead is what an event costs in memory besides its data, roughly.
+const overhead = 128
+
+// size is what the message costs in memory.
 func (m incoming) size() int {
-	const overhead = 128
 	return overhead + len(m.Channel) + len(m.Data) + len(m.Ext)
 }
 

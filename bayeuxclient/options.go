@@ -35,8 +35,8 @@ type Options struct {
 	URL string
 
 	// HTTP makes all requests, the websocket upgrade among them, so its cookies, proxy, dialer and TLS settings serve both
-	// transports. Its Timeout is ignored: a connect is meant to be held. A client without a cookie jar gets one, as servers
-	// bind sessions to a cookie [CK-5]. Default: a client of its own.
+	// transports. Its Timeout is ignored: a connect is meant to be held. Without a cookie jar, the Bayeux client uses one of its
+	// own, as servers bind sessions to a cookie [CK-5]; so many of them can share one HTTP client. Default: one of its own.
 	HTTP *http.Client
 
 	// Header is sent with every request and upgrade, for example an Authorization.

@@ -22,11 +22,11 @@ const (
 // session is what one handshake made: who waits for which reply, and how far messages are acknowledged.
 type session struct {
 	client *Client
-	id     string       // the clientId
-	proven bool         // a connect succeeded; of the keeper's goroutine
-	acking bool         // the server agreed to acknowledge [AK-1]
-	ack    atomic.Int64 // the last batch received [AK-3]
-	lost   chan struct{}
+	id     string        // the clientId; set by handshake, before anybody else has the session
+	acking bool          // the server agreed to acknowledge [AK-1]; as id
+	proven bool          // a connect succeeded; the keeper's
+	ack    atomic.Int64  // the last batch received [AK-3]
+	lost   chan struct{} // closed when the session is given up
 
 	mu      sync.Mutex
 	waiting map[string]*waiter
@@ -151,7 +151,7 @@ func (s *session) isAnswer(m incoming) bool {
 func (s *session) reply(m incoming) {
 	switch m.Channel {
 	case metaConnect:
-		if n, ok := m.ackNumber(); ok && s.acking {
+		if n, ok := m.ackNumber(); ok {
 			s.ack.Store(n)
 		}
 	case metaDisconnect:
