@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -81,6 +82,7 @@ type Auth struct {
 	checks    singleflight.Group // equal attempts that arrive together are one
 	slots     chan struct{}      // one per core: who holds it may hash
 	line      chan struct{}      // a place in the line for slots
+	hashed    atomic.Bool        // since the sweeper came round last
 
 	mu         sync.Mutex
 	remembered map[string]pair // by user id

@@ -73,6 +73,7 @@ func (a *Auth) verify(u *directory.User, password string) (bool, error) {
 	}
 	a.slots <- struct{}{}
 	defer func() { <-a.slots }()
+	a.hashed.Store(true)
 	e, known := a.decoy, false
 	if u != nil {
 		if h, ok := a.hashes[u.ID]; ok {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/halley-chat/halley/internal/auth"
 	"github.com/halley-chat/halley/internal/directory"
 )
 
@@ -245,7 +246,7 @@ func TestDemoDirectory(t *testing.T) {
 			roles = append(roles, string(r))
 		}
 		got[u.Name] = user{strings.Join(roles, " "), len(u.Queues), u.Capacity}
-		if u.PasswordHash == "" || u.PasswordHash != d.Users[0].PasswordHash {
+		if u.PasswordHash != demoHash {
 			t.Errorf("%s has the hash %q", u.Name, u.PasswordHash)
 		}
 	}
@@ -255,6 +256,9 @@ func TestDemoDirectory(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("users %v, want %v", got, want)
+	}
+	if !auth.Verify(demoHash, DemoPassword) {
+		t.Error("the demo's hash is not that of its password")
 	}
 	support, billing := d.Service("support"), d.Service("billing")
 	if support == nil || billing == nil || d.Queue(support.Queue).Name != "support" || d.Queue(billing.Queue).Name != "billing" || len(d.Services) != 2 {

@@ -3,6 +3,9 @@ package config
 // DemoPassword is the password of every demo user.
 const DemoPassword = "demo"
 
+// demoHash is that of DemoPassword. Everybody knows the password, so nothing is lost by everybody knowing its salt.
+const demoHash = "$argon2id$v=19$m=19456,t=2,p=1$70NqiVjIlL3vmxJ4DbNtbQ$O4mf1pVkJ8xDSt5D6PYpdY6KMMeq2PtUTvy4eWFaHU0"
+
 // DemoDefault returns the configuration that demo mode starts from: Default, and somebody to try it with. A file may replace each of the lists.
 func DemoDefault() Config {
 	c := Default()

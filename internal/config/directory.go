@@ -34,7 +34,7 @@ var reserved = []string{
 	"Ready", "NotReady", "AfterCallWork", "Offline", "DoNotDisturbOn", "DoNotDisturbOff", "StartContactCenterSession", "EndContactCenterSession",
 }
 
-// Directory builds who and what there is. In the demo, users without a password hash get that of DemoPassword. The error is a *Error.
+// Directory builds who and what there is. In the demo, the password of users without a hash is DemoPassword. The error is a *Error.
 func (c *Config) Directory() (*directory.Directory, error) {
 	d, err := c.directory()
 	return d, wrong(err)
@@ -74,7 +74,6 @@ func (c *Config) addSkills(d *directory.Directory) error {
 }
 
 func (c *Config) addUsers(d *directory.Directory) error {
-	demoHash := ""
 	for _, from := range c.Users {
 		if err := checkName("users", from.Name, userNames(d.Users)); err != nil {
 			return err
@@ -83,12 +82,6 @@ func (c *Config) addUsers(d *directory.Directory) error {
 			return fmt.Errorf("users: %q has a colon, which HTTP Basic does not allow in a name", from.Name)
 		}
 		if from.PasswordHash == "" && c.Demo {
-			if demoHash == "" { // one for all: they share their password anyway
-				var err error
-				if demoHash, err = auth.Hash(DemoPassword); err != nil {
-					return fmt.Errorf("hash the demo password: %w", err)
-				}
-			}
 			from.PasswordHash = demoHash
 		}
 		u, err := from.user(d)
