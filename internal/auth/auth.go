@@ -113,13 +113,13 @@ func New(cfg Config) *Auth {
 	rand.Read(a.mac) // never fails: crypto/rand ends the program instead
 	a.decoy = encoded{memory: hashMemory, passes: hashPasses, threads: hashThreads, salt: a.mac[:saltLength], key: make([]byte, keyLength)}
 	var own []key
-	for i, u := range cfg.Directory.Users {
+	for _, u := range cfg.Directory.Users {
 		h, err := parseHash(u.PasswordHash)
 		if err != nil {
 			continue // she cannot log in by password; the configuration has said so
 		}
 		// The decoy costs as much as the users' own hashes, or the time would tell who exists.
-		if i == 0 || h.cost() > a.decoy.cost() {
+		if len(own) == 0 || h.cost() > a.decoy.cost() {
 			a.decoy.memory, a.decoy.passes, a.decoy.threads = h.memory, h.passes, h.threads
 		}
 		a.hashes[u.ID] = h
