@@ -151,7 +151,11 @@ func TestPostURL(t *testing.T) {
 func TestOptionsRefused(t *testing.T) {
 	t.Parallel()
 	for _, opt := range []Options{
-		{}, {URL: "desk.example"}, {URL: "ws://desk.example/"}, {URL: "http:///x"}, {URL: "http://h/%zz"},
+		{},
+		{URL: "desk.example"},
+		{URL: "ws://desk.example/"},
+		{URL: "http:///x"},
+		{URL: "http://h/%zz"},
 		{URL: "http://h/", Transports: []string{"carrier-pigeon"}},
 		{URL: "http://h/", Transports: []string{}},
 	} {

@@ -318,7 +318,7 @@ func TestInterval(t *testing.T) {
 		c, held := p.polling(p.options())
 		held.reply(`{"channel":"/meta/connect","id":"#0","successful":true,"advice":{"multiple-clients":true,"reconnect":"retry","interval":2000,"timeout":30000}}`)
 		start := time.Now()
-		held = p.expect("post", "/meta/connect")
+		p.expect("post", "/meta/connect")
 		if got := time.Since(start); got != 2*time.Second {
 			t.Errorf("waited %v", got)
 		}
