@@ -415,3 +415,92 @@ func TestUnacknowledgedBytes(t *testing.T) {
 		t.Error("a full buffer counts as acknowledged")
 	}
 }
+
+// A5: connects that race with each other and with messages lose and double nothing.
+func TestRacingConnects(t *testing.T) {
+	t.Parallel()
+	for _, ack := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ack %v", ack), func(t *testing.T) {
+			t.Parallel()
+			const total = 200
+			b := start(t, Options{Timeout: 20 * ms})
+			c := b.polling()
+			ext := ""
+			if ack {
+				ext = `{"ack":true}`
+			}
+			handshake(t, c, ext)
+			subscribe(t, c, "/s")
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				for i := range total {
+					b.publish("/s", fmt.Sprint(i))
+				}
+			})
+			seen := map[string]int{}
+			var mu sync.Mutex
+			count := func(body string) {
+				mu.Lock()
+				defer mu.Unlock()
+				objs, err := objects([]byte(body))
+				if err != nil {
+					t.Error(err)
+				}
+				for _, d := range strings.Fields(data(objs)) {
+					seen[strings.TrimSuffix(d, "}")]++
+				}
+			}
+			acked := "0"
+			for id := 0; ; id++ {
+				var round sync.WaitGroup
+				bodies := make([]string, 2)
+				for k := range 2 {
+					m := connectMessage(fmt.Sprintf("%dx%d", id, k), "")
+					if ack {
+						m = ackConnect(fmt.Sprintf("%dx%d", id, k), acked)
+					}
+					round.Go(func() {
+						resp, body, err := c.post(m)
+						if err != nil {
+							t.Error(err)
+						} else if resp.StatusCode == 200 {
+							bodies[k] = body
+						}
+					})
+				}
+				round.Wait()
+				for _, body := range bodies {
+					if body == "" {
+						continue
+					}
+					if !ack {
+						count(body)
+					} else if _, n, ok := strings.Cut(body, `"ack":`); ok {
+						n = strings.TrimRight(n, "}]")
+						if len(n) > len(acked) || len(n) == len(acked) && n > acked {
+							acked = n
+						}
+						mu.Lock()
+						objs, _ := objects([]byte(body))
+						for _, d := range strings.Fields(data(objs)) {
+							seen[strings.TrimSuffix(d, "}")] = 1
+						}
+						mu.Unlock()
+					}
+				}
+				if len(seen) == total {
+					break
+				}
+				if id > 5000 {
+					t.Fatalf("%d of %d arrived", len(seen), total)
+				}
+			}
+			wg.Wait()
+			for d, n := range seen {
+				if n != 1 {
+					t.Errorf("message %s arrived %d times", d, n)
+				}
+			}
+		})
+	}
+}
