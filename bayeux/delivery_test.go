@@ -294,7 +294,7 @@ func TestGroup(t *testing.T) {
 	})
 }
 
-// Line 55: DEL-7, CH-8: user-relative topics.
+// Line 55: DEL-7, CH-8, SS-16: user-relative topics.
 func TestPublishUser(t *testing.T) {
 	t.Parallel()
 	both(t, Options{TrustClientSession: true}, func(t *testing.T, b *bench, _ client) {
@@ -325,7 +325,7 @@ func TestPublishUser(t *testing.T) {
 	})
 }
 
-// Line 61, A6, A7, A14: DEL-15.
+// Line 61, A6, A7, A14: DEL-15; and what DEL-10 leaves open.
 func TestLostConnectReplies(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

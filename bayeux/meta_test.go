@@ -506,6 +506,73 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
+// SUB-10: what is published after the reply is delivered.
+func TestSubscriptionIsInForce(t *testing.T) {
+	t.Parallel()
+	both(t, Options{}, func(t *testing.T, b *bench, c client) {
+		handshake(t, c, "")
+		for i := range 50 {
+			channel := "/s/" + strings.Repeat("x", i+1)
+			subscribe(t, c, channel)
+			b.publish(channel, "1")
+			if got := data(c.ask(`[{"channel":"/service/x","clientId":"<A>"}]`)); got != "1" {
+				t.Fatalf("%d: %q", i, got)
+			}
+		}
+	})
+}
+
+// AD-4: values of the transport win.
+func TestAdvicePerTransport(t *testing.T) {
+	t.Parallel()
+	opt := Options{
+		Timeout: 9 * time.Second, Interval: time.Second, LongPolling: HTTPOptions{Timeout: 5 * time.Second},
+		WS: WSOptions{Timeout: 7 * time.Second, Interval: Never},
+	}
+	bothInTime(t, opt, func(t *testing.T, b *bench, c client) {
+		want, held := `"advice":{"reconnect":"retry","interval":1000,"timeout":5000}`, 5*time.Second
+		if c.transport() == WebSocket {
+			want, held = `"advice":{"reconnect":"retry","interval":0,"timeout":7000}`, 7*time.Second
+		}
+		if got := c.ask(`[{"channel":"/meta/handshake"}]`); !strings.Contains(got[0], want) {
+			t.Error(got)
+		}
+		same(t, c.ask(connectMessage("1", "")), `{"channel":"/meta/connect","id":"1","successful":true,`+want+`}`)
+		begin := time.Now()
+		c.ask(connectMessage("2", ""))
+		if time.Since(begin) != held {
+			t.Errorf("held for %v", time.Since(begin))
+		}
+	})
+}
+
+// RL-1: the page was reloaded and goes on with the id of before.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	bothInTime(t, Options{}, func(t *testing.T, b *bench, c client) {
+		handshake(t, c, "")
+		subscribe(t, c, "/s")
+		reloaded := b.another(c)
+		reloaded.setID(c.id())
+		if p, ok := c.(*pollingClient); ok {
+			reloaded.(*pollingClient).hc.Jar = p.hc.Jar
+			go func() { _, _, _ = p.post(connectMessage("1", "")) }()
+		} else {
+			c.(*socketClient).send(connectMessage("1", ""))
+		}
+		synctest.Wait()
+		b.publish("/x", "0")
+		if got := reloaded.ask(connectMessage("1", `,"advice":{"timeout":0}`)); !strings.Contains(got[0], `"id":"1","successful":true`) {
+			t.Error(got)
+		}
+		subscribe(t, reloaded, "/s")
+		b.publish("/s", "1")
+		if got := data(reloaded.ask(`[{"channel":"/service/x","clientId":"<A>"}]`)); got != "1" {
+			t.Error(got)
+		}
+	})
+}
+
 // testPolicy answers with functions; a missing one says yes outside of /meta.
 type testPolicy struct {
 	DefaultPolicy

@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -619,4 +620,30 @@ func TestEarlyFrames(t *testing.T) {
 		got += string(buf[:n])
 	}
 	_ = r
+}
+
+// WS-11, WS-24: frames are handled one after the other, and a failure in one does
+// not end the connection.
+func TestFramesInTurn(t *testing.T) {
+	t.Parallel()
+	b := start(t, Options{})
+	entered, leave := make(chan string, 2), make(chan bool)
+	must(t, b.srv.Listen("/slow", func(_ context.Context, _ *Session, m *Message) error {
+		entered <- m.ID
+		<-leave
+		panic("slow")
+	}))
+	c := b.websocket(nil)
+	handshake(t, c, "")
+	c.send(`[{"channel":"/slow","id":"1","clientId":"<A>"}]`)
+	c.send(`[{"channel":"/slow","id":"2","clientId":"<A>"}]`)
+	if id := <-entered; id != "1" || len(entered) != 0 {
+		t.Error("both at once")
+	}
+	close(leave)
+	for _, id := range []string{"1", "2"} {
+		if got := c.receive(); got != `[{"channel":"/slow","id":"`+id+`","error":"500::internal_error","successful":false}]` {
+			t.Error(got)
+		}
+	}
 }
