@@ -219,7 +219,7 @@ func TestAckProperties(t *testing.T) {
 				}
 				m := Message{Ext: value(fmt.Sprintf(`{"ack":%d}`, ack)), advice: requestAdvice{timeout: -1, interval: -1}}
 				c := &connect{session: s}
-				s.receive(t.Context(), c, &m)
+				s.receive(t.Context(), new(exchange), c, &m)
 				s.mu.Lock()
 				_, items := s.takeBatch()
 				_, no := s.closeBatch(c, LongPolling, items)
@@ -245,7 +245,7 @@ func TestAckProperties(t *testing.T) {
 		for range published + 2 { // at last everything arrives
 			m := Message{Ext: value(fmt.Sprintf(`{"ack":%d}`, acked)), advice: requestAdvice{timeout: -1, interval: -1}}
 			c := &connect{session: s}
-			s.receive(t.Context(), c, &m)
+			s.receive(t.Context(), new(exchange), c, &m)
 			s.mu.Lock()
 			_, items := s.takeBatch()
 			_, acked = s.closeBatch(c, LongPolling, items)

@@ -23,6 +23,7 @@ type connect struct {
 
 	// While it is held.
 	sock    *socket       // over websocket
+	poll    *exchange     // over HTTP
 	done    chan struct{} // over HTTP: closed on release
 	timer   *time.Timer
 	browser string // cookie that counts it; "" when none does
@@ -70,26 +71,36 @@ func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Mess
 		timeout = min(m.advice.timeout, srv.opt.MaxTimeout) // CN-3, CN-8
 	}
 
-	first := s.receive(ctx, c, m)
-	srv.catchUp(ctx, s)
-
-	s.mu.Lock()
+	first := s.receive(ctx, x, c, m)
+	for {
+		read := srv.catchUp(ctx, s)
+		s.mu.Lock()
+		if read && s.lags() && s.connects == c.no {
+			s.mu.Unlock() // the stream grew at this moment, when nobody was held to be woken
+			continue
+		}
+		break
+	}
 	defer s.mu.Unlock()
 	switch {
 	case s.ended != 0:
 	case s.connects != c.no:
 		c.cause = causeSuperseded // a newer one came while this one read the stream
+		return c
 	case first, timeout == 0, x.sock == nil && !x.alone, c.pending, srv.draining.Load(): // CN-1, CN-3, CN-4, AK-5
 	case s.ready() && (x.sock == nil || s.deliverOnly()): // CN-2, WS-12
 	default:
 		s.hold(c, x, timeout)
+	}
+	if s.held != c {
+		s.beginAnswer(x)
 	}
 	return c
 }
 
 // receive takes note of a connect: the one before it is over, and what it tells
 // about the replies sent so far is applied. It reports whether it is the first.
-func (s *Session) receive(ctx context.Context, c *connect, m *Message) (first bool) {
+func (s *Session) receive(ctx context.Context, x *exchange, c *connect, m *Message) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.connects++
@@ -98,7 +109,7 @@ func (s *Session) receive(ctx context.Context, c *connect, m *Message) (first bo
 	if s.held != nil {
 		s.release(causeSuperseded)
 	}
-	s.awaitReply(ctx, c)
+	s.awaitReply(ctx, x, c)
 	if s.ended != 0 {
 		return false
 	}
@@ -119,14 +130,14 @@ func (s *Session) receive(ctx context.Context, c *connect, m *Message) (first bo
 // when it is written, not before (and two under way at once would have no order);
 // and when the peer's system has had time to acknowledge it, which it may put off
 // for a moment. s.mu is held, but not while waiting.
-func (s *Session) awaitReply(ctx context.Context, c *connect) {
+func (s *Session) awaitReply(ctx context.Context, x *exchange, c *connect) {
 	wait := func(f func()) {
 		s.mu.Unlock()
 		defer s.mu.Lock()
 		f()
 	}
-	for s.answering != nil && s.ended == 0 && ctx.Err() == nil {
-		written := s.answering
+	for s.answering != nil && s.answering != x && s.ended == 0 && ctx.Err() == nil {
+		written := s.answering.answered
 		wait(func() {
 			select {
 			case <-written:
@@ -136,6 +147,26 @@ func (s *Session) awaitReply(ctx context.Context, c *connect) {
 	}
 	if e := s.last.evidence; s.last.open && s.asksConnection(c) && e.lost() {
 		wait(func() { e.await(ctx) })
+	}
+}
+
+// beginAnswer notes that x is about to answer a connect over HTTP. endAnswer
+// follows in any case. s.mu is held.
+func (s *Session) beginAnswer(x *exchange) {
+	if x.sock == nil {
+		s.answering = x
+	}
+}
+
+// endAnswer says that the exchange is over, answered or not.
+func (x *exchange) endAnswer() {
+	defer close(x.answered)
+	if s := x.session; s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.answering == x {
+			s.answering = nil
+		}
 	}
 }
 
@@ -265,7 +296,7 @@ func (s *Session) hold(c *connect, x *exchange, timeout time.Duration) {
 			c.interval = max(s.srv.opt.MultiSessionInterval, 0)
 			return
 		}
-		c.done = make(chan struct{})
+		c.poll, c.done = x, make(chan struct{})
 	}
 	s.held = c
 	s.srv.counters.held.Add(1)
@@ -291,6 +322,9 @@ func (s *Session) release(why cause) {
 	}
 	switch {
 	case c.done != nil:
+		if why != causeSuperseded && why != causeGone {
+			s.beginAnswer(c.poll)
+		}
 		close(c.done)
 	case why == causeSuperseded || why == causeGone: // CN-10: never answered
 	default:

@@ -2,10 +2,11 @@
 // clients speak: publish and subscribe, and messages from server to client,
 // over long-polling HTTP and websocket.
 //
-// # A server in three lines
+// # A server in a few lines
 //
 //	srv, err := bayeux.New(bayeux.Options{})
-//	http.Handle("/cometd/", srv)
+//	http.Handle("/cometd", srv)
+//	http.Handle("/cometd/", srv) // clients post to paths below, too
 //	srv.Publish(ctx, "/desk/news", jsontext.Value(`{"text":"hello"}`))
 //
 // The zero Options are the protocol's documented defaults: everybody may shake

@@ -215,6 +215,9 @@ func newEvent(o Outgoing) (*event, error) {
 	if o.Data != nil && !o.Data.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 		return nil, fmt.Errorf("bayeux: the data for %s is not valid JSON", o.Channel)
 	}
+	if o.Ext != nil && (o.Ext.Kind() != '{' || !o.Ext.IsValid()) {
+		return nil, fmt.Errorf("bayeux: the ext for %s is not an object", o.Channel)
+	}
 	b := beginEvent(o.Channel, o.Data)
 	var ext extFields
 	ext.merge(o.Ext)

@@ -11,19 +11,20 @@ import (
 // transports are shells round it: they read the array, call process, wait while a
 // connect is held, and write what complete returns.
 type exchange struct {
-	srv     *Server
-	peer    *Peer
-	cookie  string  // browser cookie of the request or upgrade; "" if none
-	http2   bool    // for CK-7
-	sock    *socket // nil over HTTP
-	conn    *trackedConn
-	alone   bool     // one message in the array
-	session *Session // the one that the messages belong to (LP-6, WS-9)
-	made    *Session // by a handshake in this array
-	shaken  bool     // a handshake was seen
-	answers []answer
-	held    *connect   // waiting; its answer is not among answers yet
-	leaving []*Session // ended by a disconnect in this array; their held connects come last (DC-2)
+	srv      *Server
+	peer     *Peer
+	cookie   string  // browser cookie of the request or upgrade; "" if none
+	http2    bool    // for CK-7
+	sock     *socket // nil over HTTP
+	conn     *trackedConn
+	alone    bool     // one message in the array
+	session  *Session // the one that the messages belong to (LP-6, WS-9)
+	made     *Session // by a handshake in this array
+	shaken   bool     // a handshake was seen
+	answers  []answer
+	answered chan struct{} // over HTTP: closed when it is over
+	held     *connect      // waiting; its answer is not among answers yet
+	leaving  []*Session    // ended by a disconnect in this array; their held connects come last (DC-2)
 }
 
 // answer is a finished reply, or a connect whose reply is completed when it is sent.
@@ -76,8 +77,12 @@ func (x *exchange) handle(ctx context.Context, m *Message) (reply, *connect) {
 	if c != nil {
 		out = &c.reply
 	}
+	s := x.session
+	if s == nil {
+		s = x.made
+	}
 	for _, e := range x.srv.opt.Extensions {
-		e.Reply(x.session, m, &ReplyExt{&out.ext})
+		e.Reply(s, m, &ReplyExt{&out.ext})
 	}
 	return r, c
 }
@@ -221,8 +226,8 @@ func (x *exchange) completeLocked() response {
 	s := x.session
 	res := response{session: s}
 	for _, a := range x.answers {
-		if a.connect != nil {
-			res.connect = a.connect
+		if c := a.connect; c != nil && c.cause != causeSuperseded { // messages go with the newer one
+			res.connect = c
 		}
 	}
 	var events []*event
@@ -313,7 +318,6 @@ func (x *exchange) remember(c *connect) {
 	}
 	if x.sock == nil {
 		s.last.evidence = x.conn.mark(x.http2)
-		s.answering = make(chan struct{})
 	}
 }
 

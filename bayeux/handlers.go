@@ -137,7 +137,8 @@ type Extension interface {
 	// Incoming sees the message before anything is done with it; s is nil when the
 	// client id is unknown or there is none yet. Errors are as with a Listener.
 	Incoming(ctx context.Context, s *Session, m *Message) error
-	// Reply may add to the ext of the reply to m. It is not called for a message
+	// Reply may add to the ext of the reply to m; s is nil when there is no session.
+	// For a connect it is called before that is held. It is not called for a message
 	// that an extension refused.
 	Reply(s *Session, m *Message, ext *ReplyExt)
 }

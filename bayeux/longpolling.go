@@ -9,8 +9,10 @@ import (
 	"time"
 )
 
-// ServeHTTP serves the transports. Mount it at any path, with a trailing slash:
-// what follows is ignored (LP-1).
+// ServeHTTP serves the transports, whatever the path (LP-1). Mount it at a path
+// and at all below it, for example at "/cometd" and at "/cometd/": with the second
+// alone an http.ServeMux redirects what is posted to the first, and clients do not
+// follow.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	check := srv.checkOrigin(r)
 	srv.cors(w.Header(), r, check)
@@ -59,11 +61,17 @@ func refuse(w http.ResponseWriter, status int, text string) {
 // poll serves one POST (chapter 11).
 func (srv *Server) poll(w http.ResponseWriter, r *http.Request) {
 	x := srv.newPoll(r)
+	defer x.endAnswer()
 	if !srv.take(w, r, x) {
 		return
 	}
-	if x.held != nil && !srv.wait(r.Context(), x) {
-		return // the client has gone (SS-11)
+	if x.held != nil {
+		// A deadline for reading requests must not end the hold: net/http would take it
+		// for the end of the connection.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		if !srv.wait(r.Context(), x) {
+			return // the client has gone (SS-11)
+		}
 	}
 	if x.held != nil {
 		x.answers = append(x.answers, answer{connect: x.held})
@@ -91,6 +99,8 @@ func (srv *Server) newPoll(r *http.Request) *exchange {
 		cookie: srv.browserCookie(r),
 		http2:  r.ProtoMajor >= 2,
 		conn:   srv.keptAlive(r),
+
+		answered: make(chan struct{}),
 	}
 }
 
@@ -198,10 +208,6 @@ func (res *response) written(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := res.connect
-	if c != nil && s.answering != nil {
-		close(s.answering)
-		s.answering = nil
-	}
 	switch {
 	case s.ended != 0:
 		return

@@ -191,7 +191,7 @@ func (p *parser) message() (Message, error) {
 // is as good as absent, except for data (MSG-11).
 func (m *Message) set(name, v jsontext.Value) {
 	null := v.Kind() == 'n'
-	switch unquote(name) {
+	switch string(fieldName(name)) { // does not allocate
 	case "channel":
 		m.Channel, m.channel = stringField(v)
 	case "id":
@@ -225,6 +225,14 @@ func (m *Message) set(name, v jsontext.Value) {
 	}
 }
 
+// fieldName returns the text of a member's name, in place when it has no escapes.
+func fieldName(quoted jsontext.Value) []byte {
+	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return inner
+	}
+	return []byte(unquote(quoted))
+}
+
 func stringField(v jsontext.Value) (string, presence) {
 	switch v.Kind() {
 	case '"':
@@ -242,7 +250,7 @@ func (m *Message) setExtra(name, v jsontext.Value, null bool) {
 	}
 	i, found := m.names[unquote(name)]
 	if m.names == nil {
-		i = slices.IndexFunc(m.extra, func(f field) bool { return unquote(f.name) == unquote(name) })
+		i = slices.IndexFunc(m.extra, func(f field) bool { return bytes.Equal(fieldName(f.name), fieldName(name)) })
 		found = i >= 0
 	}
 	if found {

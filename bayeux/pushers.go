@@ -1,7 +1,6 @@
 package bayeux
 
 import (
-	"context"
 	"runtime"
 	"sync"
 )
@@ -99,7 +98,7 @@ func (p *pushers) work() {
 // same position share the reading.
 func (srv *Server) push(user string) {
 	defer srv.recovered("Source", func() {})
-	ctx := context.Background()
+	ctx := srv.ctx
 	for {
 		at := make(map[int64][]*Session)
 		for _, s := range srv.sessions.ofUser(user) {
@@ -133,7 +132,7 @@ func (srv *Server) sayLastWords(w lastWords) {
 		s.farewell()
 	}()
 	defer srv.recovered("Source", func() {})
-	ctx, user := context.Background(), s.principal.User
+	ctx, user := srv.ctx, s.principal.User
 	head, err := srv.opt.Source.Head(ctx, user)
 	for range lastPages {
 		s.mu.Lock()

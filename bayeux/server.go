@@ -15,8 +15,8 @@ import (
 // Rules that hold in the whole package:
 //
 //   - Order of locks: Server.order (a stripe) → channels.mu → Session.mu →
-//     socket.mu → one of sessions.mu, browsers.mu, pushers.mu, tasks.mu. Who holds
-//     one may take those to its right only.
+//     socket.mu → one of sessions.mu, browsers.mu, sockets.mu, pushers.mu →
+//     tasks.mu. Who holds one may take those to its right only.
 //   - Nothing of the embedding server (policy, listener, handler, source, hook) is
 //     called with a lock held, and nothing is read from or written to the network.
 //   - What a session sends is chosen under its lock at the moment of sending, so
@@ -42,7 +42,9 @@ type Server struct {
 	seed  maphash.Seed
 
 	draining atomic.Bool
-	spread   atomic.Int64 // with draining: the longest interval to advise (a time.Duration)
+	spread   atomic.Int64    // with draining: the longest interval to advise (a time.Duration)
+	ctx      context.Context // of what no request pays for; ends when Shutdown is out of time
+	cancel   context.CancelFunc
 	stopped  chan struct{}
 	stopOnce sync.Once
 	sockets  socketSet
@@ -60,6 +62,7 @@ func New(opt Options) (*Server, error) {
 	if srv.origins, err = parseOrigins(opt.AllowedOrigins); err != nil {
 		return nil, err
 	}
+	srv.ctx, srv.cancel = context.WithCancel(context.Background())
 	srv.channels.init(srv)
 	srv.sessions.init()
 	srv.browsers.init()

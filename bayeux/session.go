@@ -29,8 +29,8 @@ type Session struct {
 	sock          *socket // where messages go; nil over HTTP
 	advised       Transport
 	held          *connect
-	connects      uint64        // number of the newest connect
-	answering     chan struct{} // closed when the connect reply under way is written; nil when none is
+	connects      uint64    // number of the newest connect
+	answering     *exchange // that is answering a connect over HTTP; nil when none is
 	last          lastReply
 
 	deadline time.Time // zero while none runs (SS-3)
@@ -160,6 +160,11 @@ func (s *Session) deliverOnly() bool {
 // ready reports whether something waits that may be sent.
 func (s *Session) ready() bool {
 	return len(s.out.waiting) > 0 || s.cur != nil && s.cur.page != nil
+}
+
+// lags reports whether the stream has more than was sent or read ahead. s.mu is held.
+func (s *Session) lags() bool {
+	return s.cur != nil && s.ended == 0 && s.cur.page == nil && s.cur.sent < s.srv.sessions.streamOf(s.principal.User).head
 }
 
 // flush sets in motion what waits: it releases the held connect, or wakes the

@@ -69,6 +69,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		s.remove(EndShutdown)
 	}
 	srv.stop()
+	defer srv.cancel()
 	select {
 	case <-srv.tasks.idle:
 		return nil

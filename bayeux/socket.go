@@ -247,7 +247,7 @@ func (k *socket) compose(l *load) bool {
 		k.closed = true
 	default:
 		k.rest()
-		if speaks && s.cur != nil && k.srv.sessions.streamOf(s.principal.User).head > s.cur.sent {
+		if speaks && s.lags() {
 			wake = s.principal.User // it grew while this was writing
 		}
 		return false

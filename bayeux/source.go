@@ -44,29 +44,30 @@ const (
 	retryAfter = time.Second
 )
 
-// catchUp reads ahead until there is a page to send, or nothing more. What could
-// not be read is tried again soon, without the client noticing.
-func (srv *Server) catchUp(ctx context.Context, s *Session) {
+// catchUp reads ahead until there is a page to send, or nothing more. It reports
+// false when the stream could not be read: that is tried again soon, without the
+// client noticing.
+func (srv *Server) catchUp(ctx context.Context, s *Session) bool {
 	if s.cur == nil {
-		return
+		return true
 	}
 	user := s.principal.User
 	if known := srv.sessions.streamOf(user); time.Since(known.checked) > headAge {
 		head, err := srv.opt.Source.Head(ctx, user)
 		if err != nil {
 			srv.sourceFailed(ctx, user, err)
-			return
+			return false
 		}
 		srv.sessions.learn(user, head, time.Now())
 	}
 	for {
 		after, behind := s.behind()
 		if !behind {
-			return
+			return true
 		}
 		if err := srv.readPage(ctx, user, after, []*Session{s}); err != nil {
 			srv.sourceFailed(ctx, user, err)
-			return
+			return false
 		}
 	}
 }
@@ -83,25 +84,26 @@ func (srv *Server) sourceFailed(ctx context.Context, user string, err error) {
 // behind reports whether the stream has more than s has sent or read ahead, and
 // after which position.
 func (s *Session) behind() (after int64, behind bool) {
-	head := s.srv.sessions.streamOf(s.principal.User).head
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cur == nil || s.ended != 0 || s.cur.page != nil {
+	if !s.lags() {
 		return 0, false
 	}
-	return s.cur.sent, s.cur.sent < head
+	return s.cur.sent, true
 }
 
 // wants reports whether s is behind and could send a page at once: its connect is
 // held, or its socket has nothing to write. Others read when they come back.
 func (s *Session) wants() (after int64, wants bool) {
-	after, behind := s.behind()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sock != nil && !s.deliverOnly() {
-		return after, behind && !s.silent && s.sock.idle()
+	switch {
+	case !s.lags():
+		return 0, false
+	case s.sock != nil && !s.deliverOnly():
+		return s.cur.sent, !s.silent && s.sock.idle()
 	}
-	return after, behind && s.held != nil
+	return s.cur.sent, s.held != nil
 }
 
 // readPage reads one page of the user's stream and offers it to sessions that
