@@ -504,3 +504,37 @@ func TestRacingConnects(t *testing.T) {
 		})
 	}
 }
+
+// Line 60, A16: idle sessions neither expire nor grow; those of sleepers do expire.
+func TestManyIdleSessions(t *testing.T) {
+	t.Parallel()
+	bothInTime(t, Options{}, func(t *testing.T, b *bench, first client) {
+		const n = 200
+		var wg sync.WaitGroup
+		for range n {
+			c := b.another(first)
+			handshake(t, c, "")
+			wg.Go(func() {
+				for i := range 4 {
+					c.ask(connectMessage(fmt.Sprint(i), ""))
+				}
+			})
+		}
+		pass(95 * time.Second)
+		if st := b.srv.Stats(); st.Held != n || st.Sessions != n || st.Expired != 0 {
+			t.Errorf("%+v", st)
+		}
+		for _, s := range b.srv.sessions.all() {
+			s.mu.Lock()
+			if len(s.out.waiting)+len(s.out.parcels)+s.out.count != 0 {
+				t.Errorf("%+v", s.out)
+			}
+			s.mu.Unlock()
+		}
+		wg.Wait() // they fall asleep
+		pass(11 * time.Second)
+		if st := b.srv.Stats(); st.Sessions != 0 || st.Expired != n {
+			t.Errorf("%+v", st)
+		}
+	})
+}

@@ -162,25 +162,28 @@ func (x *exchange) failed(m *Message, n situation, err error) reply {
 	return r
 }
 
-// refusalLogPeriod is the shortest time between two logged refusals of a session (AZ-6).
-const refusalLogPeriod = time.Second
-
 func (x *exchange) logRefusal(m *Message, text string) {
 	x.srv.counters.refusals.Add(1)
-	s := x.session
-	if s == nil {
-		return // no session, no limit to how often: a handshake that failed is counted only
-	}
-	s.mu.Lock()
-	now := time.Now()
-	due := now.Sub(s.refused) >= refusalLogPeriod
-	if due {
-		s.refused = now
-	}
-	s.mu.Unlock()
-	if due {
+	// Without a session there is no limit to how often: a refused handshake is counted only.
+	if s := x.session; s != nil && s.mayLog() {
 		x.srv.opt.Logger.Info("refused", "user", s.principal.User, "session", s.handle(), "channel", loggable(m.Channel), "error", text)
 	}
+}
+
+// logPeriod is the shortest time between two lines that clients can cause for one
+// session (AZ-6).
+const logPeriod = time.Second
+
+// mayLog reports whether it is time for a line about the session, and counts it.
+func (s *Session) mayLog() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if now.Sub(s.logged) < logPeriod {
+		return false
+	}
+	s.logged = now
+	return true
 }
 
 // handle names the session in logs without giving its id away.

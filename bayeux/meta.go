@@ -52,7 +52,9 @@ func (x *exchange) find(m *Message) *Session {
 	}
 	if !x.owns(s) {
 		x.srv.counters.stolen.Add(1)
-		x.srv.opt.Logger.Warn("a client id came with a foreign cookie or user", "session", s.handle(), "user", s.principal.User, "from", x.peer.RemoteAddr)
+		if s.mayLog() {
+			x.srv.opt.Logger.Warn("a client id came with a foreign cookie or user", "session", s.handle(), "user", s.principal.User, "from", x.peer.RemoteAddr)
+		}
 		return nil
 	}
 	return s

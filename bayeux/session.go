@@ -35,7 +35,7 @@ type Session struct {
 
 	deadline time.Time // zero while none runs (SS-3)
 	alarm    *time.Timer
-	refused  time.Time // last refusal that was logged (AZ-6)
+	logged   time.Time // last line that the client caused (AZ-6)
 	quick    bool      // the first connect had advice.timeout 0 (DEL-15)
 }
 
