@@ -19,7 +19,6 @@ type connect struct {
 	alone    bool          // the only message of its request
 	pending  bool          // answered early because acknowledgements are missing (AK-5)
 	crowded  bool          // above the limit of its browser (CK-8)
-	known    bool          // the session existed when it came
 
 	// While it is held.
 	sock    *socket       // over websocket
@@ -60,8 +59,9 @@ type lastReply struct {
 func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Message) *connect {
 	c := &connect{
 		session: s, reply: replyTo(m), advice: m.advice, times: srv.opt.times(x.peer.Transport),
-		alone: x.alone, known: true, sock: x.sock,
+		alone: x.alone, sock: x.sock,
 	}
+	x.extend(m, &c.reply)
 	c.interval = c.times.interval
 	if m.advice.interval >= 0 {
 		c.interval = m.advice.interval // CN-5
@@ -164,6 +164,9 @@ func (x *exchange) endAnswer() {
 	if s := x.session; s != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if s.held != nil && s.held.poll == x {
+			s.release(causeGone)
+		}
 		if s.answering == x {
 			s.answering = nil
 		}
@@ -340,9 +343,6 @@ func (s *Session) answerConnect(c *connect, t Transport) reply {
 	case 0, EndShutdown:
 		s.advise(c, t, &r)
 	case EndDisconnected, EndByServer: // CN-13, DC-2, DC-5
-		if !c.known {
-			return s.srv.unknownConnect(r, t)
-		}
 		r.advice = &Advice{Reconnect: ReconnectNone, Interval: c.interval, Timeout: c.times.timeout}
 	default:
 		r = s.srv.unknownConnect(r, t) // CN-12, DC-7

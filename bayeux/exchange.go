@@ -73,18 +73,22 @@ func (x *exchange) handle(ctx context.Context, m *Message) (reply, *connect) {
 		}
 	}
 	r, c := x.dispatch(ctx, m)
-	out := &r
-	if c != nil {
-		out = &c.reply
+	if c == nil {
+		x.extend(m, &r)
 	}
+	return r, c
+}
+
+// extend lets the extensions add to a reply. For a connect that is before it is
+// held.
+func (x *exchange) extend(m *Message, r *reply) {
 	s := x.session
 	if s == nil {
 		s = x.made
 	}
 	for _, e := range x.srv.opt.Extensions {
-		e.Reply(s, m, &ReplyExt{&out.ext})
+		e.Reply(s, m, &ReplyExt{&r.ext})
 	}
-	return r, c
 }
 
 // checkFields is step 1.
@@ -118,8 +122,7 @@ func (x *exchange) dispatch(ctx context.Context, m *Message) (reply, *connect) {
 		return r, nil
 	}
 	if name == metaConnect {
-		c := x.srv.connect(ctx, x, s, m)
-		return reply{}, c
+		return reply{}, x.srv.connect(ctx, x, s, m)
 	}
 	s.extend(x.srv.opt.times(x.peer.Transport))
 	switch {

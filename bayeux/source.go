@@ -47,10 +47,11 @@ const (
 // catchUp reads ahead until there is a page to send, or nothing more. It reports
 // false when the stream could not be read: that is tried again soon, without the
 // client noticing.
-func (srv *Server) catchUp(ctx context.Context, s *Session) bool {
+func (srv *Server) catchUp(ctx context.Context, s *Session) (read bool) {
 	if s.cur == nil {
 		return true
 	}
+	defer srv.recovered("Source", func() { read = false })
 	user := s.principal.User
 	if known := srv.sessions.streamOf(user); time.Since(known.checked) > headAge {
 		head, err := srv.opt.Source.Head(ctx, user)
