@@ -333,6 +333,7 @@ func (s *Session) release(why cause) {
 	default:
 		x := &exchange{srv: s.srv, session: s, sock: c.sock, answers: []answer{{connect: c}}}
 		c.sock.answer(s, x)
+		c.sock.kick()
 	}
 }
 

@@ -64,9 +64,8 @@ type reply struct {
 	ext          extFields
 
 	// Of a successful handshake only.
-	clientID  string
-	types     []Transport
-	xMessages int
+	clientID string
+	types    []Transport
 }
 
 // replyTo begins the reply to m with what it echoes (MSG-6, MSG-7).

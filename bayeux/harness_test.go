@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -435,10 +436,7 @@ func (b *bench) tryWebsocket(header http.Header, d ws.Dialer) (*socketClient, er
 	return c, nil
 }
 
-func peekAll(br interface {
-	Buffered() int
-	Peek(int) ([]byte, error)
-}) []byte {
+func peekAll(br *bufio.Reader) []byte {
 	p, _ := br.Peek(br.Buffered())
 	return bytes.Clone(p)
 }

@@ -144,11 +144,10 @@ func (k *socket) send(f frame) {
 }
 
 // answer completes the answers of x and hands them over as one frame (WS-14).
-// s.mu is held.
+// Whoever calls it sees to the writing. s.mu is held.
 func (k *socket) answer(s *Session, x *exchange) {
 	res := x.completeLocked()
 	k.send(frame{text: res.body, after: s.out.last, connect: res.connect})
-	k.kick()
 }
 
 // sendMessages hands over the last messages of a session that has ended. Their

@@ -115,7 +115,9 @@ func (k *socket) exchange(msgs []Message) {
 	if len(x.answers) > 0 {
 		k.answer(s, x)
 	}
-	s.flush()
+	if s.sock != k || s.deliverOnly() {
+		s.flush() // else this goroutine writes in a moment
+	}
 	s.mu.Unlock()
 	x.part()
 }
