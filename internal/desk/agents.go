@@ -241,7 +241,10 @@ func (d *Desk) LogOut(ctx context.Context, userID string, once *Once) (Receipt, 
 		return Receipt{}, err
 	}
 	for _, hold := range row.State.Holds {
-		_, _, err := d.run(ctx, order{chatID: hold.ChatID, actor: chat.Actor{Kind: chat.BySystem}, action: chat.DropAgent{UserID: userID}})
+		// She is told all of it together with LoggedOut: a poll that was answered with less might come back too late for the rest (agent-api 2.6).
+		_, _, err := d.run(ctx, order{
+			chatID: hold.ChatID, actor: chat.Actor{Kind: chat.BySystem}, action: chat.DropAgent{UserID: userID}, hush: userID,
+		})
 		if err != nil && !refused(err) {
 			return Receipt{}, fmt.Errorf("take chat %s back from %s: %w", hold.ChatID, userID, err)
 		}
@@ -309,7 +312,7 @@ func (d *Desk) changeAgent(ctx context.Context, userID string, once *Once, chang
 		if err != nil {
 			return Receipt{}, fmt.Errorf("change the state of agent %s: %w", userID, err)
 		}
-		d.announce(b, result)
+		d.announce(b, result, "")
 		return Receipt{}, nil
 	}
 }

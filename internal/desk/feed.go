@@ -38,12 +38,13 @@ func (d *Desk) Feed(ctx context.Context, userID string, after int64, limit int) 
 	return rows, nil
 }
 
-// growFeeds tells every node how far the feeds have grown.
-func (d *Desk) growFeeds(written []store.Notification) {
+// growFeeds tells every node how far the feeds have grown, but that of the user hush.
+func (d *Desk) growFeeds(written []store.Notification, hush string) {
 	heads := map[string]int64{}
 	for _, n := range written {
 		heads[n.Subscriber] = max(heads[n.Subscriber], n.N)
 	}
+	delete(heads, subscriber(hush))
 	for s, head := range heads {
 		d.Bus.Publish(subjectFeed+s, strconv.AppendInt(nil, head, 10))
 	}

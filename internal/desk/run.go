@@ -33,6 +33,7 @@ type order struct {
 	target error                   // what is wrong with whom the action names; told only if the action itself is allowed (agent-api 4.0)
 	admit  func(agent.State) error // asked of whoever gets the chat, on the state that the commit depends on
 	timers []store.TimerChange
+	hush   string // user whose feed another commit, right after this one, will announce
 }
 
 // run decides and commits one command, and tells the bus. It returns the chat after it, and how the caller may refer to it.
@@ -139,13 +140,13 @@ func (d *Desk) try(ctx context.Context, o order) (held, Receipt, error) {
 			d.seen.forget(o.chatID)
 		}
 	}
-	d.announce(batch, result)
+	d.announce(batch, result, o.hush)
 	return next, receipt, nil
 }
 
 // announce says "look" to whoever serves the concerned: after the commit, and best effort.
-func (d *Desk) announce(b store.Batch, r store.Result) {
-	d.growFeeds(r.Notifications)
+func (d *Desk) announce(b store.Batch, r store.Result, hush string) {
+	d.growFeeds(r.Notifications, hush)
 	if len(b.Work) > 0 || len(b.Agents) > 0 {
 		d.Bus.Publish(subjectDispatch, nil)
 	}
