@@ -32,6 +32,7 @@ func (p *packers) buffer() *bytes.Buffer { return p.buffers.Get().(*bytes.Buffer
 
 func (p *packers) release(b *bytes.Buffer) {
 	if b.Cap() <= largestKept {
+		b.Reset()
 		p.buffers.Put(b)
 	}
 }

@@ -443,6 +443,9 @@ func peekAll(br *bufio.Reader) []byte {
 
 func (c *socketClient) read(src io.Reader) {
 	defer close(c.frames)
+	var pongs sync.WaitGroup
+	defer pongs.Wait()
+	defer c.conn.Close()
 	for {
 		f, err := ws.ReadFrame(src)
 		if err != nil {
@@ -456,7 +459,8 @@ func (c *socketClient) read(src io.Reader) {
 			if quiet {
 				c.pings <- f.Payload
 			} else {
-				_ = c.write(ws.NewPongFrame(f.Payload))
+				// Not from here: a pipe has no buffer, and the server may be writing too.
+				pongs.Go(func() { _ = c.write(ws.NewPongFrame(f.Payload)) })
 			}
 		case ws.OpClose:
 			if len(f.Payload) >= 2 {

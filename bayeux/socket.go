@@ -125,8 +125,8 @@ func (k *socket) writeOrWait(enough func() bool) {
 	if !k.writing && !k.dead {
 		k.writing = true
 		k.mu.Unlock()
-		k.write()
-		return
+		k.writeOnce()
+		k.mu.Lock()
 	}
 	for k.writing && !enough() {
 		k.drained.Wait()
@@ -174,18 +174,49 @@ type load struct {
 // write writes until there is nothing left. k.writing is set, and is the claim to
 // be the only writer.
 func (k *socket) write() {
-	buf := k.srv.packers.buffer()
-	defer k.srv.packers.release(buf)
-	for {
-		buf.Reset()
-		l := load{buf: buf}
-		if !k.compose(&l) {
+	l := load{buf: k.srv.packers.buffer()}
+	if k.compose(&l) {
+		k.writeFrom(l)
+	} else {
+		k.srv.packers.release(l.buf)
+	}
+}
+
+// writeOnce is write for the reader: it does one write itself, which is mostly
+// all there is, and leaves the rest to a goroutine. A reader that went on writing
+// would not see the pongs that its peer sends meanwhile.
+func (k *socket) writeOnce() {
+	l := load{buf: k.srv.packers.buffer()}
+	if k.compose(&l) {
+		k.put(l)
+		if l = l.next(); k.compose(&l) {
+			go k.writeFrom(l) // the reader waits for its end
 			return
 		}
-		_ = k.conn.SetWriteDeadline(time.Now().Add(k.srv.opt.WS.WriteTimeout)) // an error shows at the write
-		_, err := k.conn.Write(buf.Bytes())
-		k.wrote(&l, err)
 	}
+	k.srv.packers.release(l.buf)
+}
+
+// writeFrom writes l and all that follows.
+func (k *socket) writeFrom(l load) {
+	for more := true; more; more = k.compose(&l) {
+		k.put(l)
+		l = l.next()
+	}
+	k.srv.packers.release(l.buf)
+}
+
+// put is one write.
+func (k *socket) put(l load) {
+	_ = k.conn.SetWriteDeadline(time.Now().Add(k.srv.opt.WS.WriteTimeout)) // an error shows at the write
+	_, err := k.conn.Write(l.buf.Bytes())
+	k.wrote(&l, err)
+}
+
+// next is an empty load that uses the same buffer.
+func (l load) next() load {
+	l.buf.Reset()
+	return load{buf: l.buf}
 }
 
 // lock locks the session that the socket is bound to, if any, and the socket.
