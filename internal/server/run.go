@@ -94,16 +94,25 @@ func (s *Server) drain(servers map[net.Listener]*http.Server, endDemo func()) {
 
 	endDemo()
 	if err := s.agents.Shutdown(ctx); err != nil {
-		s.log.Warn("some agents were cut off", "error", err)
+		s.cutOff("agents", err)
 	}
 	var closed sync.WaitGroup
 	for l, hs := range servers {
 		closed.Go(func() {
 			if err := hs.Shutdown(ctx); err != nil {
-				s.log.Warn("some requests were cut off", "address", l.Addr().String(), "error", err)
+				s.cutOff("requests on "+l.Addr().String(), err)
 				_ = hs.Close() // it has nothing new to say
 			}
 		})
 	}
 	closed.Wait()
+}
+
+// cutOff tells that the drain's time was too short for some; if somebody was in a hurry that is no surprise.
+func (s *Server) cutOff(whom string, err error) {
+	level := slog.LevelWarn
+	if s.patient.Err() != nil {
+		level = slog.LevelInfo
+	}
+	s.log.Log(context.Background(), level, "cut off at the end of the drain", "whom", whom, "error", err)
 }

@@ -106,11 +106,11 @@ func New(cfg config.Config, opt Options) (_ *Server, err error) {
 // listen binds the addresses, so that they are known, and a port that is taken is noticed before the data is touched.
 func (s *Server) listen() (err error) {
 	if s.listener, err = s.capped(s.cfg.Listen); err != nil {
-		return fmt.Errorf("listen: %w: choose another address with --listen", err)
+		return fmt.Errorf("%w: choose another address with --listen", err)
 	}
 	if s.cfg.OpsListen != "" {
 		if s.ops, err = s.capped(s.cfg.OpsListen); err != nil {
-			return fmt.Errorf("listen for operations: %w: choose another address with --ops-listen", err)
+			return fmt.Errorf("for operations, %w: choose another address with --ops-listen", err)
 		}
 	}
 	s.base = "http://" + reachable(s.listener.Addr())
