@@ -30,7 +30,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       if (event.Action === "pass" && event.Test) passed++;
       if (event.Action !== "pass" && event.Test) failed++; // a test that skips itself has not passed
       if (event.Action !== "pass" && (event.Test || event.Action !== "skip")) process.stdout.write(said.get(test) ?? "");
-      if (!event.Test && event.Action === "pass") console.log(`ok      ${event.Package} ${event.Elapsed} s`);
+      if (!event.Test && event.Action === "pass") console.log(`ok      ${event.Package} ${event.Elapsed.toFixed(1)} s`);
       if (!event.Test && event.Action === "fail") console.log(`FAILED  ${event.Package}`);
       said.delete(test);
   }
