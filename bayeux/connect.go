@@ -64,7 +64,7 @@ func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Mess
 	x.extend(m, &c.reply)
 	c.interval = c.times.interval
 	if m.advice.interval >= 0 {
-		c.interval = m.advice.interval // CN-5
+		c.interval = min(m.advice.interval, srv.opt.MaxTimeout) // CN-5; no session is kept for ever (CN-8)
 	}
 	timeout := c.times.timeout
 	if m.advice.timeout >= 0 {

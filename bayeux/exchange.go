@@ -3,6 +3,7 @@ package bayeux
 import (
 	"context"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
@@ -77,6 +78,13 @@ func (x *exchange) handle(ctx context.Context, m *Message) (reply, *connect) {
 		x.extend(m, &r)
 	}
 	return r, c
+}
+
+// connectInCompany reports whether other messages stand beside a connect that is answered now. A subscription among them has
+// dropped what the connect had read ahead of the stream, and it is to be read again (CN-4, DEL-4).
+func (x *exchange) connectInCompany() bool {
+	return x.session != nil && len(x.answers) > 1 &&
+		slices.ContainsFunc(x.answers, func(a answer) bool { return a.connect != nil })
 }
 
 // extend lets the extensions add to a reply. For a connect that is before it is

@@ -80,6 +80,9 @@ func (srv *Server) poll(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(srv.opt.DuplicateMetaConnectHTTPResponseCode)
 		return
 	}
+	if x.connectInCompany() {
+		srv.catchUp(r.Context(), x.session)
+	}
 	res := x.complete()
 	if x.made != nil && srv.browserCookie(r) == "" { // CK-1
 		http.SetCookie(w, srv.newBrowserCookie(x.made.cookie, r))

@@ -185,6 +185,11 @@ func TestStreamOverPolls(t *testing.T) {
 		if got := data(c.ask(connectMessage("3", ""))); got != "7" {
 			t.Error(got)
 		}
+		// A subscription beside a connect changes what is read for it, and takes nothing away (CN-4, DEL-4).
+		b.tell("dana", "/n", "71", "72")
+		if got := data(c.ask(`[{"channel":"/meta/connect","id":"3b","clientId":"<A>"},{"channel":"/meta/subscribe","clientId":"<A>","subscription":"/n2"}]`)); got != "71 72" {
+			t.Errorf("a connect in company got %q", got)
+		}
 		// A held connect is released by the stream.
 		p := c.begin(connectMessage("4", ""))
 		synctest.Wait()

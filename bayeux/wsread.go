@@ -101,7 +101,7 @@ func (k *socket) exchange(msgs []Message) {
 	x := &exchange{srv: k.srv, peer: k.peer, cookie: k.cookie, sock: k, session: before}
 	x.process(k.ctx, msgs)
 	s := x.session
-	if s != nil && s != before && x.made == nil {
+	if s != nil && s != before && x.made == nil || x.connectInCompany() {
 		k.srv.catchUp(k.ctx, s) // what waited goes before the replies (WS-26)
 	}
 	if s == nil {
