@@ -336,6 +336,23 @@ func TestHTTP2(t *testing.T) {
 	must(t, srv.Shutdown(t.Context()))
 }
 
+// CO-1, CO-4, A13: where the server's own origin is known, the scheme counts too.
+func TestOwnOrigin(t *testing.T) {
+	t.Parallel()
+	b := start(t, Options{Origin: "https://desk.example", AllowedOrigins: []string{"https://app.example"}})
+	for origin, want := range map[string]int{
+		"": 200, "https://desk.example": 200, "https://desk.example:443": 200, "https://app.example": 200,
+		"http://desk.example": 403, "https://desk.example:8443": 403, "https://evil.example": 403,
+	} {
+		if resp, _ := b.request("POST", "/cometd", `[{"channel":"/x"}]`, "Origin", origin); resp.StatusCode != want {
+			t.Errorf("from %q: %d, want %d", origin, resp.StatusCode, want)
+		}
+	}
+	if _, err := New(Options{Origin: "desk.example"}); err == nil {
+		t.Error("an origin without a scheme is accepted")
+	}
+}
+
 // Line 34, A13, F5: CO-1 to CO-5.
 func TestOrigins(t *testing.T) {
 	t.Parallel()

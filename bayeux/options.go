@@ -122,6 +122,9 @@ type Options struct {
 	AllowWildcardPublish bool
 	ErrorStyle           ErrorStyle
 
+	// Origin is the server's own, such as "https://desk.example", where it is known. Default: http or https at the host
+	// that the request names; which of the two cannot be told behind a proxy.
+	Origin string
 	// AllowedOrigins lists the foreign origins that may use the server (CO-1), for
 	// example "https://desk.example" or "https://*.desk.example". Default: none,
 	// only the server's own origin. A lone "*" is not accepted: answers carry credentials.

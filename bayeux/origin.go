@@ -12,12 +12,12 @@ type originPattern struct {
 	scheme, host string // host with its port, if any; in lower case
 }
 
-func parseOrigins(list []string) ([]originPattern, error) {
+func parseOrigins(option string, list []string) ([]originPattern, error) {
 	var all []originPattern
 	for _, s := range list {
 		scheme, host, ok := strings.Cut(strings.ToLower(s), "://")
 		if !ok || scheme == "" || host == "" || strings.ContainsAny(host, "/ ?#@") {
-			return nil, fmt.Errorf("allowedOrigins: %q is not an origin such as https://desk.example or https://*.desk.example", s)
+			return nil, fmt.Errorf("%s: %q is not an origin such as https://desk.example or https://*.desk.example", option, s)
 		}
 		all = append(all, originPattern{scheme, host})
 	}
@@ -59,6 +59,12 @@ func (srv *Server) checkOrigin(r *http.Request) originCheck {
 		if p.matches(u.Scheme, u.Host) {
 			return originAllowed
 		}
+	}
+	if own := srv.own; own != nil {
+		if u.Scheme == own.scheme && sameHost(u.Host, u.Scheme, own.host) {
+			return originOwn
+		}
+		return originForeign
 	}
 	// TLS may end at a proxy, so the scheme cannot be compared; the host can.
 	if sameHost(u.Host, u.Scheme, strings.ToLower(r.Host)) {

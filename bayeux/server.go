@@ -31,6 +31,7 @@ import (
 type Server struct {
 	opt      Options
 	origins  []originPattern
+	own      *originPattern // nil: not known
 	channels channels
 	sessions sessions
 	browsers browsers
@@ -59,8 +60,15 @@ func New(opt Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{opt: opt, seed: maphash.MakeSeed(), stopped: make(chan struct{})}
-	if srv.origins, err = parseOrigins(opt.AllowedOrigins); err != nil {
+	if srv.origins, err = parseOrigins("allowedOrigins", opt.AllowedOrigins); err != nil {
 		return nil, err
+	}
+	if opt.Origin != "" {
+		own, err := parseOrigins("origin", []string{opt.Origin})
+		if err != nil {
+			return nil, err
+		}
+		srv.own = &own[0]
 	}
 	srv.ctx, srv.cancel = context.WithCancel(context.Background())
 	srv.channels.init(srv)

@@ -28,6 +28,7 @@ type Config struct {
 // Settings are what an operator may choose. DefaultSettings gives the documented ones.
 type Settings struct {
 	EnableCSRF     bool          // demand the documented token on every POST, PUT and DELETE (agent-api 1.3)
+	Origin         string        // our own, as scheme://host[:port], where it is known; "": http or https at the host asked for
 	AllowedOrigins []string      // sites, as scheme://host[:port], whose pages may use the API with the agent's cookie
 	MaxBody        int64         // bytes of a request's body
 	Dispositions   []Disposition // offered by desktops; SetDisposition takes any value
@@ -84,6 +85,11 @@ func New(cfg Config) (*API, error) {
 		return nil, fmt.Errorf("agent API: the limit of a body must be positive, not %d", cfg.Settings.MaxBody)
 	}
 	a := &API{Config: cfg, origins: map[string]bool{}, cross: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
+	if o := cfg.Settings.Origin; o != "" { // also where a proxy asks us under another name
+		if err := a.cross.AddTrustedOrigin(o); err != nil {
+			return nil, fmt.Errorf("agent API: our own origin %q: write scheme://host or scheme://host:port", o)
+		}
+	}
 	for _, o := range cfg.Settings.AllowedOrigins {
 		// A pattern would let in whoever can get a name that it matches.
 		if err := a.cross.AddTrustedOrigin(o); err != nil || strings.Contains(o, "*") {
@@ -105,31 +111,32 @@ func New(cfg Config) (*API, error) {
 // endpoints is the table of everything that is served below /api and /internal-api but the notifications (agent-api 1.2).
 func (a *API) endpoints() map[string]endpoint {
 	return map[string]endpoint{
-		"/api/v2/me":                        {get: a.me, post: a.operateMe},
-		"/api/v2/me/chats":                  {get: chatters(a.chats)},
-		"/api/v2/me/chats/{id}":             {get: chatters(a.chat), post: chatters(a.operate)},
-		"/api/v2/me/interactions/{id}":      {post: chatters(a.operate)}, // before 2014
-		"/api/v2/me/chats/{id}/messages":    {get: chatters(a.messages)},
-		"/api/v2/chats/{id}":                {get: chatters(a.chat)},
-		"/api/v2/me/channels":               {get: a.channels},
-		"/api/v2/me/channels/{channel}":     {get: a.channel, post: chatters(a.operateChannel)},
-		"/api/v2/me/devices":                {get: none("devices")},
-		"/api/v2/me/calls":                  {get: none("calls")},
-		"/api/v2/users":                     {get: a.users},
-		"/api/v2/users/{id}":                {get: a.user},
-		"/api/v2/contacts":                  {get: a.contacts},
-		"/api/v2/contacts/{id}":             {get: a.contact},
-		"/api/v2/queues":                    {get: a.queues},
-		"/api/v2/queues/{id}":               {get: a.queue},
-		"/api/v2/skills":                    {get: a.skills},
-		"/api/v2/skills/{id}":               {get: a.skill},
-		"/api/v2/groups":                    {get: none("groups")},
-		"/api/v2/features":                  {get: a.features},
-		"/api/v2/features/{id}":             {get: a.feature},
-		"/api/v2/settings":                  {get: a.settingsGroups},
-		"/api/v2/settings/agent-states":     {get: a.agentStates},
-		"/api/v2/settings/dispositions":     {get: a.dispositions},
-		"/internal-api/business-attributes": {get: a.businessAttributes},
+		"/api/v2/me":                            {get: a.me, post: a.operateMe},
+		"/api/v2/me/chats":                      {get: chatters(a.chats)},
+		"/api/v2/me/chats/{id}":                 {get: chatters(a.chat), post: chatters(a.operate)},
+		"/api/v2/me/interactions/{id}":          {get: chatters(a.chat), post: chatters(a.operate)}, // before 2014
+		"/api/v2/me/interactions/{id}/messages": {get: chatters(a.messages)},
+		"/api/v2/me/chats/{id}/messages":        {get: chatters(a.messages)},
+		"/api/v2/chats/{id}":                    {get: chatters(a.chat)},
+		"/api/v2/me/channels":                   {get: a.channels},
+		"/api/v2/me/channels/{channel}":         {get: a.channel, post: chatters(a.operateChannel)},
+		"/api/v2/me/devices":                    {get: none("devices")},
+		"/api/v2/me/calls":                      {get: none("calls")},
+		"/api/v2/users":                         {get: a.users},
+		"/api/v2/users/{id}":                    {get: a.user},
+		"/api/v2/contacts":                      {get: a.contacts},
+		"/api/v2/contacts/{id}":                 {get: a.contact},
+		"/api/v2/queues":                        {get: a.queues},
+		"/api/v2/queues/{id}":                   {get: a.queue},
+		"/api/v2/skills":                        {get: a.skills},
+		"/api/v2/skills/{id}":                   {get: a.skill},
+		"/api/v2/groups":                        {get: none("groups")},
+		"/api/v2/features":                      {get: a.features},
+		"/api/v2/features/{id}":                 {get: a.feature},
+		"/api/v2/settings":                      {get: a.settingsGroups},
+		"/api/v2/settings/agent-states":         {get: a.agentStates},
+		"/api/v2/settings/dispositions":         {get: a.dispositions},
+		"/internal-api/business-attributes":     {get: a.businessAttributes},
 
 		// What is not built says so.
 		"/api/v2/users/{id}/channels/{channel}":    {post: supervisors(notOffered("control of other agents"))},

@@ -22,10 +22,10 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 	s := a.Settings.Notifications
 	opt := bayeux.Options{
 		Timeout: s.Timeout, Interval: s.Interval, MaxInterval: s.MaxInterval, MaxSessionsPerBrowser: s.MaxSessionsPerBrowser,
-		WS:             bayeux.WSOptions{ConfirmByPing: true},
-		BrowserCookie:  bayeux.CookieOptions{Secure: true}, // where the request is
-		ErrorStyle:     bayeux.ErrorStyleV3,                // we take the place of a CometD 3 product
-		AllowedOrigins: a.Settings.AllowedOrigins, AllowedHeaders: []string{csrfHeader},
+		WS:            bayeux.WSOptions{ConfirmByPing: true},
+		BrowserCookie: bayeux.CookieOptions{Secure: true}, // where the request is
+		ErrorStyle:    bayeux.ErrorStyleV3,                // we take the place of a CometD 3 product
+		Origin:        a.Settings.Origin, AllowedOrigins: a.Settings.AllowedOrigins, AllowedHeaders: []string{csrfHeader},
 		Policy: policy{directory: a.Directory}, Source: feeds{a.Desk}, Logger: a.Logger,
 	}
 	for _, t := range s.Transports {

@@ -52,7 +52,9 @@ func (a *API) sameSite(r *http.Request, who auth.Principal) error {
 	if !who.FromCookie && r.Header.Get("Sec-Fetch-Site") == "" {
 		return nil
 	}
-	if err := a.cross.Check(r); err != nil {
+	origin := r.Header.Get("Origin")
+	foreign := origin != "" && a.Settings.Origin != "" && origin != a.Settings.Origin && !a.origins[origin]
+	if err := a.cross.Check(r); err != nil || foreign {
 		return refuse(errForeign, "this request comes from a page of another site: its origin is not among the allowed ones")
 	}
 	return nil

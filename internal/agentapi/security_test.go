@@ -109,6 +109,20 @@ func TestForeignSites(t *testing.T) {
 	}
 }
 
+// TestOwnOrigin checks F5: where our own origin is known, a page of the same host under another scheme is foreign.
+func TestOwnOrigin(t *testing.T) {
+	t.Parallel()
+	h := open(t, func(s *Settings) { s.Origin = "https://desk.example.com" })
+	dana := h.as("dana")
+	dana.startWork()
+	dana.name = "" // the cookie alone, as a browser
+	for origin, status := range map[string]int{"https://desk.example.com": 200, "http://desk.example.com": 403, "https://evil.example": 403, "": 200} {
+		if r := dana.post("/api/v2/me/channels/chat", `{"operationName":"NotReady"}`, "Origin", origin, "Host", "desk.example.com"); r.status != status {
+			t.Errorf("%q: %d %s, want %d", origin, r.status, r.body, status)
+		}
+	}
+}
+
 // TestCSRF checks the documented token of agent-api 1.3.
 func TestCSRF(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -181,6 +182,9 @@ func (s *Server) agentSettings() agentapi.Settings {
 	from := s.cfg.Agent
 	a := agentapi.DefaultSettings()
 	a.EnableCSRF, a.AllowedOrigins, a.MaxBody = from.CSRF, from.AllowedOrigins, from.MaxBody
+	if u, err := url.Parse(strings.ToLower(s.cfg.URL)); err == nil && u.Host != "" {
+		a.Origin = u.Scheme + "://" + u.Host
+	}
 	a.Notifications.Transports = from.Transports
 	a.Notifications.Timeout, a.Notifications.Interval, a.Notifications.MaxInterval = from.Timeout, from.Interval, from.MaxInterval
 	a.Notifications.MaxSessionsPerBrowser = from.MaxSessionsPerBrowser
