@@ -19,7 +19,7 @@ func (d *draft) setData(data UserData) error {
 // deleteData removes keys; unknown ones are ignored. That it was done is told even if there was nothing to remove.
 func (d *draft) deleteData(keys []string) error {
 	if len(keys) == 0 {
-		return refuse(ErrMissing, "keys needs at least one key")
+		return Refuse(ErrMissing, "keys needs at least one key")
 	}
 	var known []string
 	for _, k := range keys {
@@ -41,7 +41,7 @@ func (d *draft) setDisposition(a SetDisposition) error {
 	}
 	value, err := jsontext.AppendQuote(nil, a.Disposition)
 	if err != nil {
-		return refuse(ErrInvalid, "disposition is not valid text")
+		return Refuse(ErrInvalid, "disposition is not valid text")
 	}
 	return d.setData(UserData{a.Key: value})
 }

@@ -24,11 +24,11 @@ func (d *draft) raise(p Participant, role Role) {
 func (d *draft) remove(userID string, a RemoveParticipantFromConference) error {
 	switch _, in := d.participant(a.UserID); {
 	case a.UserID == "":
-		return refuse(ErrMissing, "the agent to remove is needed")
+		return Refuse(ErrMissing, "the agent to remove is needed")
 	case a.UserID == userID:
-		return refuse(ErrState, "the target is yourself; there is Leave")
+		return Refuse(ErrState, "the target is yourself; there is Leave")
 	case !in:
-		return refuse(ErrNotFound, "this agent is not in the chat")
+		return Refuse(ErrNotFound, "this agent is not in the chat")
 	}
 	if err := a.Farewell.check(); err != nil {
 		return err
@@ -42,17 +42,17 @@ func (d *draft) remove(userID string, a RemoveParticipantFromConference) error {
 // transfer hands the chat on (agent-api 4.8).
 func (d *draft) transfer(userID string, a Transfer) error {
 	if a.UserID != "" && a.Queue != "" {
-		return refuse(ErrInvalid, "give a user or a queue as the target, not both")
+		return Refuse(ErrInvalid, "give a user or a queue as the target, not both")
 	}
 	if a.UserID == "" && a.Queue == "" {
-		return refuse(ErrMissing, "a user or a queue is needed as the target")
+		return Refuse(ErrMissing, "a user or a queue is needed as the target")
 	}
 	if err := a.Farewell.check(); err != nil {
 		return err
 	}
 	for _, seat := range d.Seats {
 		if seat.transfer() {
-			return refuse(ErrState, "another transfer of this chat is pending")
+			return Refuse(ErrState, "another transfer of this chat is pending")
 		}
 	}
 	if a.Queue != "" {

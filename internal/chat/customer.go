@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -9,7 +10,7 @@ import (
 // start begins a chat: it waits in its queue, the customer is in, and has perhaps said something (customer-api 2.1).
 func (d *draft) start(a Start) error {
 	if d.Seq > 0 {
-		return refuse(ErrState, "this chat has begun already")
+		return Refuse(ErrState, "this chat has begun already")
 	}
 	text := a.Text
 	if strings.TrimSpace(text) == "" {
@@ -34,7 +35,7 @@ func (d *draft) start(a Start) error {
 func (d *draft) present() (Participant, error) {
 	p, in := d.Customer()
 	if !in {
-		return p, refuse(ErrEnded, "the chat has ended")
+		return p, Refuse(ErrEnded, "the chat has ended")
 	}
 	return p, nil
 }
@@ -46,7 +47,7 @@ func (d *draft) say(a Say) error {
 		return err
 	}
 	if strings.TrimSpace(a.Text) == "" {
-		return refuse(ErrMissing, "message is missing or empty")
+		return Refuse(ErrMissing, "message is missing or empty")
 	}
 	if err := within("message", a.Text, MaxText); err != nil {
 		return err
@@ -56,6 +57,9 @@ func (d *draft) say(a Say) error {
 	}
 	attributes, err := checkAttributes(a.Attributes)
 	if err != nil {
+		return err
+	}
+	if err := d.room(); err != nil {
 		return err
 	}
 	d.add(MessageSent{From: from, Text: a.Text, Label: a.MessageType, Visibility: VisibleToAll, Attributes: attributes})
@@ -69,12 +73,28 @@ func checkAttributes(raw jsontext.Value) (jsontext.Value, error) {
 	}
 	kept, _, ok := compact(raw)
 	if !ok || kept.Kind() != '{' {
-		return nil, refuse(ErrInvalid, "eventAttributes must be a JSON object")
+		return nil, Refuse(ErrInvalid, "eventAttributes must be a JSON object")
 	}
 	if n := len(kept); n > MaxAttributes {
-		return nil, refuse(ErrTooLong, "eventAttributes have %d bytes; at most %d are allowed", n, MaxAttributes)
+		return nil, Refuse(ErrTooLong, "eventAttributes have %d bytes; at most %d are allowed", n, MaxAttributes)
+	}
+	if deeper(kept, MaxDepth) {
+		return nil, Refuse(ErrTooLong, "eventAttributes nest deeper than %d levels", MaxDepth)
 	}
 	return kept, nil
+}
+
+// deeper tells whether a JSON value nests deeper than limit levels.
+func deeper(v jsontext.Value, limit int) bool {
+	d := jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowDuplicateNames(true))
+	for {
+		if _, err := d.ReadToken(); err != nil {
+			return false
+		}
+		if d.StackDepth() > limit {
+			return true
+		}
+	}
 }
 
 // startTyping is the customer's typing (customer-api 2.3).

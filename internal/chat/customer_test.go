@@ -85,6 +85,9 @@ func TestCustomerData(t *testing.T) {
 func TestSay(t *testing.T) {
 	t.Parallel()
 	object := func(n int) jsontext.Value { return jsontext.Value(`{"a":"` + strings.Repeat("x", n-8) + `"}`) }
+	nested := func(n int) jsontext.Value {
+		return jsontext.Value(strings.Repeat(`{"a":`, n-1) + "{}" + strings.Repeat("}", n-1))
+	}
 	tests := []struct {
 		name string
 		say  chat.Say
@@ -97,6 +100,8 @@ func TestSay(t *testing.T) {
 		{"most attributes", chat.Say{Text: "x", Attributes: object(chat.MaxAttributes)}, "ok"},
 		{"too many attributes", chat.Say{Text: "x", Attributes: object(chat.MaxAttributes + 1)}, "too long"},
 		{"attributes no object", chat.Say{Text: "x", Attributes: jsontext.Value("[1]")}, "invalid"},
+		{"deepest attributes", chat.Say{Text: "x", Attributes: nested(chat.MaxDepth)}, "ok"},
+		{"attributes too deep", chat.Say{Text: "x", Attributes: nested(chat.MaxDepth + 1)}, "too long"},
 		{"attributes no JSON", chat.Say{Text: "x", Attributes: jsontext.Value("{")}, "invalid"},
 	}
 	for _, tt := range tests {
@@ -113,6 +118,31 @@ func TestSay(t *testing.T) {
 	if last.Text != "  as it is \x00 " {
 		t.Errorf("stored %q", last.Text)
 	}
+}
+
+// TestTranscriptLimit: what is said in one chat is bounded, since it is read whole (C5); who leaves may still say so.
+func TestTranscriptLimit(t *testing.T) {
+	t.Parallel()
+	s := withDana(t)
+	size := 0
+	for text := strings.Repeat("😀", chat.MaxText); ; size += len(text) {
+		if got := kindOf(s.pat(chat.Say{Text: text})); got != "ok" {
+			if got != "too long" {
+				t.Errorf("at the limit: %s", got)
+			}
+			break
+		}
+	}
+	if size > chat.MaxTranscript+4*chat.MaxText || size < chat.MaxTranscript/2 {
+		t.Errorf("the limit is %d bytes, reached at %d", chat.MaxTranscript, size)
+	}
+	for _, a := range []chat.Action{chat.SendMessage{Text: "x"}, chat.SendURL{URL: "https://a.example"}, chat.SendCustomNotice{NoticeText: "x"}} {
+		if got := kindOf(s.agent("dana", a)); got != "too long" {
+			t.Errorf("%s: %s", a.Operation(), got)
+		}
+	}
+	must(t, s.agent("dana", chat.AttachUserData{UserData: chat.UserData{"a": jsontext.Value("1")}}))
+	must(t, s.agent("dana", chat.Complete{Farewell: chat.Farewell{Text: "bye"}}))
 }
 
 // TestAfterTheEnd: writing is refused (customer-api 1.10).

@@ -36,7 +36,7 @@ func (d *draft) decide(action Action) error {
 		return d.start(start)
 	}
 	if d.Seq == 0 {
-		return refuse(ErrNotFound, "there is no such chat")
+		return Refuse(ErrNotFound, "there is no such chat")
 	}
 	switch a := action.(type) {
 	case Say:
@@ -62,7 +62,7 @@ func (d *draft) decide(action Action) error {
 	case TypingTimeout:
 		d.typingTimeout(a)
 	case nil:
-		return refuse(ErrInvalid, "a command without an action")
+		return Refuse(ErrInvalid, "a command without an action")
 	default:
 		return d.byAgent(a)
 	}
@@ -74,7 +74,7 @@ func (d *draft) byAgent(action Action) error {
 	userID := d.actor.UserID
 	seat := d.Seats[userID]
 	if !seat.Live() {
-		return refuse(ErrNotFound, "you have no such chat")
+		return Refuse(ErrNotFound, "you have no such chat")
 	}
 	if err := d.permit(userID, seat, action.Operation()); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (d *draft) operate(userID string, seat Seat, action Action) error {
 	case Complete:
 		return d.complete(userID, a)
 	default:
-		return refuse(ErrInvalid, "unknown operation")
+		return Refuse(ErrInvalid, "unknown operation")
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ type refusal struct {
 	text string
 }
 
-func refuse(kind error, format string, args ...any) error {
+// Refuse returns a refusal of a kind, with a text that says what to do instead.
+func Refuse(kind error, format string, args ...any) error {
 	return &refusal{kind: kind, text: fmt.Sprintf(format, args...)}
 }
 

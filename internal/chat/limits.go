@@ -18,6 +18,9 @@ const (
 	MaxValue       = 4096     // bytes of a userData value, for a string those of what it says; code points if it is the customer's
 	MaxKeys        = 200      // userData keys of a chat
 	MaxAttributes  = 16 << 10 // bytes of the customer's eventAttributes
+	MaxDepth       = 32       // how deep eventAttributes may nest: readers have limits of their own
+	MaxTranscript  = 2 << 20  // bytes of all that is said in one chat, since it is read whole; each message counts messageCost more
+	messageCost    = 200
 )
 
 const (
@@ -34,7 +37,7 @@ func within(name, value string, limit int) error {
 		return nil
 	}
 	if n := utf8.RuneCountInString(value); n > limit {
-		return refuse(ErrTooLong, "%s has %d characters; at most %d are allowed", name, n, limit)
+		return Refuse(ErrTooLong, "%s has %d characters; at most %d are allowed", name, n, limit)
 	}
 	return nil
 }
@@ -42,9 +45,30 @@ func within(name, value string, limit int) error {
 // needed refuses an empty value, or one with more code points than limit.
 func needed(name, value string, limit int) error {
 	if value == "" {
-		return refuse(ErrMissing, "%s is missing or empty", name)
+		return Refuse(ErrMissing, "%s is missing or empty", name)
 	}
 	return within(name, value, limit)
+}
+
+// room refuses what would make the transcript larger than it may be. The text that goes with an agent's way out is not held up.
+func (s State) room() error {
+	if s.said >= MaxTranscript {
+		return Refuse(ErrTooLong, "the chat has reached its limit of %d bytes: nothing more can be written in it", MaxTranscript)
+	}
+	return nil
+}
+
+// cost is what an event adds to the size of the transcript.
+func cost(b Body) int {
+	switch b := b.(type) {
+	case MessageSent:
+		return messageCost + len(b.Text) + len(b.Attributes)
+	case URLPushed:
+		return messageCost + len(b.URL)
+	case NoticeSent:
+		return messageCost + len(b.NoticeText)
+	}
+	return 0
 }
 
 // cut returns at most the first limit code points.
@@ -67,7 +91,7 @@ func checkURL(s string) error {
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || !strings.EqualFold(u.Scheme, "http") && !strings.EqualFold(u.Scheme, "https") {
-		return refuse(ErrInvalid, "url must be absolute and begin with http:// or https://")
+		return Refuse(ErrInvalid, "url must be absolute and begin with http:// or https://")
 	}
 	return nil
 }
@@ -86,13 +110,13 @@ func checkLook(messageType, treatAs string) error {
 	case "", treatNormal, treatSystem:
 		return nil
 	}
-	return refuse(ErrInvalid, "treatAs must be %s or %s", treatNormal, treatSystem)
+	return Refuse(ErrInvalid, "treatAs must be %s or %s", treatNormal, treatSystem)
 }
 
 // check applies the rules of the text that may go with an agent's way out (agent-api 4.0).
 func (f Farewell) check() error {
 	if f.Text == "" && (f.MessageType != "" || f.TreatAs != "") {
-		return refuse(ErrMissing, "messageType and treatAs need a text")
+		return Refuse(ErrMissing, "messageType and treatAs need a text")
 	}
 	if err := within("text", f.Text, MaxText); err != nil {
 		return err

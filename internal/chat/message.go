@@ -8,6 +8,9 @@ func (d *draft) sendText(from Participant, text, label, treatAs string, v Visibi
 	if err := checkLook(label, treatAs); err != nil {
 		return err
 	}
+	if err := d.room(); err != nil {
+		return err
+	}
 	d.add(MessageSent{From: from, Text: text, Label: label, TreatAs: system(treatAs), Visibility: from.atMost(v)})
 	return nil
 }
@@ -37,12 +40,18 @@ func (d *draft) sendURL(from Participant, a SendURL) error {
 	if err := checkURL(a.URL); err != nil {
 		return err
 	}
+	if err := d.room(); err != nil {
+		return err
+	}
 	d.add(URLPushed{From: from, URL: a.URL})
 	return nil
 }
 
 func (d *draft) sendNotice(from Participant, text string, v Visibility) error {
 	if err := needed("noticeText", text, MaxText); err != nil {
+		return err
+	}
+	if err := d.room(); err != nil {
 		return err
 	}
 	d.add(NoticeSent{From: from, NoticeText: text, Visibility: from.atMost(v)})

@@ -5,13 +5,13 @@ import "time"
 // offer is routing's invitation of an agent (agent-api 4.1).
 func (d *draft) offer(a Offer) error {
 	if d.Waiting == nil {
-		return refuse(ErrState, "the chat waits in no queue")
+		return Refuse(ErrState, "the chat waits in no queue")
 	}
 	if to, _, open := d.OpenOffer(); open {
-		return refuse(ErrState, "the chat is offered to user %s already", to)
+		return Refuse(ErrState, "the chat is offered to user %s already", to)
 	}
 	if d.Seats[a.UserID].Live() {
-		return refuse(ErrState, "user %s has the chat already", a.UserID)
+		return Refuse(ErrState, "user %s has the chat already", a.UserID)
 	}
 	d.add(Offered{UserID: a.UserID, Role: Owner, Deadline: deadline(a.Deadline)})
 	return nil
@@ -23,7 +23,7 @@ func (d *draft) ask(from, to string, role Role, until time.Time) error {
 		return err
 	}
 	if d.Seats[to].Live() {
-		return refuse(ErrState, "this agent is in the chat already")
+		return Refuse(ErrState, "this agent is in the chat already")
 	}
 	d.add(Offered{UserID: to, Role: role, InvitedBy: from, Deadline: deadline(until), RefID: d.refID})
 	return nil
@@ -33,11 +33,11 @@ func (d *draft) ask(from, to string, role Role, until time.Time) error {
 func (d *draft) target(from, to string) error {
 	switch {
 	case to == "":
-		return refuse(ErrMissing, "a target is needed")
+		return Refuse(ErrMissing, "a target is needed")
 	case to == from:
-		return refuse(ErrState, "the target is yourself")
+		return Refuse(ErrState, "the target is yourself")
 	case d.Seats[to].State == Invited:
-		return refuse(ErrState, "this agent is invited already")
+		return Refuse(ErrState, "this agent is invited already")
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type State struct {
 	customer Participant     // also after she has left
 	numbers  int             // customer-side numbers given so far (customer-api 7.3)
 	paces    map[string]pace // by participant id
+	said     int             // size of the transcript, in the bytes of MaxTranscript
 	preview  string          // what the agents were last shown of the customer's typing
 }
 
@@ -108,6 +109,7 @@ func Replay(id string, events []Event) State {
 func (s State) Apply(e Event) State {
 	s.Seq, s.At = e.Seq, e.At
 	s.LastIndex = max(s.LastIndex, e.Index)
+	s.said += cost(e.Body)
 	switch b := e.Body.(type) {
 	case Started:
 		s.Service, s.Queue, s.ReceivedAt, s.UserData = b.Service, b.Queue, e.At, b.UserData

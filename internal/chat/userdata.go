@@ -22,20 +22,20 @@ func (d UserData) changed(c DataChanged) UserData {
 // checked returns a private copy of what an agent attaches, ready to be kept. It is refused as a whole if a part of it is (agent-api 4.4).
 func (d UserData) checked(into UserData) (UserData, error) {
 	if len(d) == 0 {
-		return nil, refuse(ErrMissing, "userData needs at least one pair")
+		return nil, Refuse(ErrMissing, "userData needs at least one pair")
 	}
 	kept := make(UserData, len(d))
 	added := 0
 	for k, v := range d {
 		if n := utf8.RuneCountInString(k); n > MaxKey {
-			return nil, refuse(ErrInvalid, "a userData key has %d characters; at most %d are allowed", n, MaxKey)
+			return nil, Refuse(ErrInvalid, "a userData key has %d characters; at most %d are allowed", n, MaxKey)
 		}
 		v, content, ok := compact(v)
 		if !ok {
-			return nil, refuse(ErrInvalid, "a userData value is not valid JSON")
+			return nil, Refuse(ErrInvalid, "a userData value is not valid JSON")
 		}
 		if n := len(content); n > MaxValue {
-			return nil, refuse(ErrInvalid, "a userData value has %d bytes; at most %d are allowed", n, MaxValue)
+			return nil, Refuse(ErrInvalid, "a userData value has %d bytes; at most %d are allowed", n, MaxValue)
 		}
 		if _, ok := into[k]; !ok {
 			added++
@@ -43,7 +43,7 @@ func (d UserData) checked(into UserData) (UserData, error) {
 		kept[k] = v
 	}
 	if n := len(into) + added; n > MaxKeys {
-		return nil, refuse(ErrInvalid, "the chat would have %d userData keys; at most %d are allowed", n, MaxKeys)
+		return nil, Refuse(ErrInvalid, "the chat would have %d userData keys; at most %d are allowed", n, MaxKeys)
 	}
 	return kept, nil
 }

@@ -111,7 +111,7 @@ func (s State) permit(userID string, seat Seat, op Operation) error {
 	}
 	possible := strings.Join(names, ", ")
 	if seat.Role == Consulted && !slices.Contains(whenConsulted, op) && !slices.Contains(whenInvited, op) {
-		return refuse(ErrNotAllowed, "%s is not for a consulted agent; possible now: %s", op, possible)
+		return Refuse(ErrNotAllowed, "%s is not for a consulted agent; possible now: %s", op, possible)
 	}
-	return refuse(ErrState, "%s is not possible while %s; possible now: %s", op, seat.State, possible)
+	return Refuse(ErrState, "%s is not possible while %s; possible now: %s", op, seat.State, possible)
 }
