@@ -173,7 +173,7 @@ func (f *refusal) advise(reference string) {
 
 // body is the answer to a request for t. It names the chat of the URL always: the widget takes the id over from every answer. [6.2]
 func (f refusal) body(t target) failure {
-	b := failure{StatusCode: 2, ChatEnded: f.ended, ChatID: t.chatID, Messages: []message{}, Errors: f.problems}
+	b := failure{StatusCode: 2, ChatEnded: f.ended, ChatID: t.namedChat(), Messages: []message{}, Errors: f.problems}
 	if f.temporary {
 		b.StatusCode = 1
 	}

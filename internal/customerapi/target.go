@@ -58,3 +58,17 @@ func parseTarget(escapedPath string) target {
 	}
 	return target{chatAPI: true, depth: elsewhere, service: parts[0], chatID: parts[1], operation: parts[2]}
 }
+
+// namedChat is the chat id of the URL as an answer may repeat it: pages write it unquoted into their markup, so anything but letters and
+// digits is left out. [1.6]
+func (t target) namedChat() string {
+	if len(t.chatID) > maxChatID || strings.ContainsFunc(t.chatID, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) {
+		return ""
+	}
+	return t.chatID
+}
+
+// maxChatID is more than any chat's id has.
+const maxChatID = 64
