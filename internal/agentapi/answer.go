@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,40 +46,30 @@ var (
 	errNoChat = refuse(chat.ErrNotFound, "there is no such chat")
 )
 
-// refusal is a kind of refusal with a text for the caller.
-type refusal struct {
-	kind error
-	text string
-}
-
-func refuse(kind error, format string, args ...any) error {
-	return &refusal{kind: kind, text: fmt.Sprintf(format, args...)}
-}
-
-func (r *refusal) Error() string { return r.text }
-func (r *refusal) Unwrap() error { return r.kind }
+func refuse(kind error, format string, args ...any) error { return chat.Refuse(kind, format, args...) }
 
 // refusals maps each kind of error to its answer. The first kind that matches counts. An error of no kind is a failure of ours.
 var refusals = []struct {
 	kind   error
 	status int
 	code   statusCode
+	text   string // "": the error's own
 }{
-	{auth.ErrUnauthenticated, http.StatusUnauthorized, unauthenticated},
-	{errCSRF, http.StatusForbidden, forbidden},
-	{errForeign, http.StatusForbidden, forbidden},
-	{errPermission, http.StatusForbidden, notPermitted},
-	{errTooLarge, http.StatusRequestEntityTooLarge, invalid},
-	{errMethod, http.StatusMethodNotAllowed, forbidden},
-	{store.ErrKeyReused, http.StatusConflict, inUse},
-	{chat.ErrMissing, http.StatusBadRequest, missing},
-	{chat.ErrState, http.StatusBadRequest, wrongState},
-	{agent.ErrNotLoggedIn, http.StatusBadRequest, wrongState},
-	{chat.ErrEnded, http.StatusBadRequest, wrongState},
-	{chat.ErrNotAllowed, http.StatusForbidden, forbidden},
-	{chat.ErrNotFound, http.StatusNotFound, notFound},
-	{chat.ErrInvalid, http.StatusBadRequest, invalid},
-	{agent.ErrUnknownOperation, http.StatusBadRequest, invalid},
+	{auth.ErrUnauthenticated, http.StatusUnauthorized, unauthenticated, ""},
+	{errCSRF, http.StatusForbidden, forbidden, ""},
+	{errForeign, http.StatusForbidden, forbidden, ""},
+	{errPermission, http.StatusForbidden, notPermitted, ""},
+	{errTooLarge, http.StatusRequestEntityTooLarge, invalid, ""},
+	{errMethod, http.StatusMethodNotAllowed, forbidden, ""},
+	{store.ErrKeyReused, http.StatusConflict, inUse, "this Idempotency-Key was used for another request: use a new one"},
+	{chat.ErrMissing, http.StatusBadRequest, missing, ""},
+	{chat.ErrState, http.StatusBadRequest, wrongState, ""},
+	{agent.ErrNotLoggedIn, http.StatusBadRequest, wrongState, ""},
+	{chat.ErrEnded, http.StatusBadRequest, wrongState, ""},
+	{chat.ErrNotAllowed, http.StatusForbidden, forbidden, ""},
+	{chat.ErrNotFound, http.StatusNotFound, notFound, ""},
+	{chat.ErrInvalid, http.StatusBadRequest, invalid, ""},
+	{agent.ErrUnknownOperation, http.StatusBadRequest, invalid, ""},
 }
 
 // outcome says how an error is answered: the HTTP status, the statusCode, and a statusMessage that says what to do (agent-api 1.5). It is the
@@ -86,7 +77,7 @@ var refusals = []struct {
 func outcome(err error) (status int, code statusCode, text string) {
 	for _, r := range refusals {
 		if errors.Is(err, r.kind) {
-			return r.status, r.code, err.Error()
+			return r.status, r.code, cmp.Or(r.text, err.Error())
 		}
 	}
 	var busy *auth.TooManyError

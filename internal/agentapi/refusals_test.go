@@ -264,7 +264,7 @@ func TestEveryAnswerIsJSON(t *testing.T) {
 		{"DELETE", "/api/v2/me", "GET, HEAD, POST, OPTIONS"},
 		{"PUT", "/api/v2/me/chats/x", "GET, HEAD, POST, OPTIONS"},
 		{"PATCH", "/api/v2/users", "GET, HEAD, OPTIONS"},
-		{"GET", "/api/v2/me/interactions/x", "POST, OPTIONS"},
+		{"PUT", "/api/v2/me/interactions/x", "GET, HEAD, POST, OPTIONS"},
 		{"TRACE", "/api/v2/me", "GET, HEAD, POST, OPTIONS"},
 	} {
 		r := dana.do(c.method, c.path, "", "X-HTTP-Method-Override", "GET")

@@ -53,6 +53,11 @@ func TestWorkingDay(t *testing.T) {
 		t.Errorf("SendMessage: %s", got)
 	}
 	dana.ok("/api/v2/me/interactions/"+pat.ChatID, `{"operationName":"InFocus"}`)
+	for _, more := range []string{"", "/messages"} { // the alias of 1.2
+		if old, now := dana.get("/api/v2/me/interactions/"+pat.ChatID+more), dana.get(path+more); old.status != http.StatusOK || old.body != now.body {
+			t.Errorf("/me/interactions%s: %d %s", more, old.status, old.body)
+		}
+	}
 	if got := dana.ok(path, `{"operationName":"SetDisposition","disposition":"refunded"}`).body; got != `{"statusCode":0,"referenceId":2}` {
 		t.Errorf("SetDisposition: %s", got)
 	}

@@ -80,7 +80,7 @@ func (d *Desk) fill(o *order, user *directory.User, a chat.Action) {
 // find notes that a queue does not exist.
 func (d *Desk) find(o *order, queue string) {
 	if queue != "" && d.Directory.Queue(queue) == nil {
-		o.target = fmt.Errorf("queue %s: %w", queue, chat.ErrNotFound)
+		o.target = chat.Refuse(chat.ErrNotFound, "there is no such queue")
 	}
 }
 
@@ -89,7 +89,7 @@ func (d *Desk) find(o *order, queue string) {
 func (d *Desk) reach(o *order, userID string, counts bool) {
 	user := d.Directory.User(userID)
 	if user == nil {
-		o.target = fmt.Errorf("user %s: %w", userID, chat.ErrNotFound)
+		o.target = chat.Refuse(chat.ErrNotFound, "there is no such user")
 		return
 	}
 	o.admit = func(s agent.State) error {
@@ -97,9 +97,9 @@ func (d *Desk) reach(o *order, userID string, counts bool) {
 		case s.UserID != userID:
 			return nil
 		case !s.Reachable():
-			return fmt.Errorf("%s is not available on chat: %w", user.Name, chat.ErrState)
+			return chat.Refuse(chat.ErrState, "%s is not available on chat", user.Name)
 		case counts && s.Load() >= user.Capacity:
-			return fmt.Errorf("%s has no room for another chat: %w", user.Name, chat.ErrState)
+			return chat.Refuse(chat.ErrState, "%s has no room for another chat", user.Name)
 		}
 		return nil
 	}
@@ -147,7 +147,7 @@ func (d *Desk) Messages(ctx context.Context, userID, chatID string, startIndex i
 		return nil, err
 	}
 	if h.state.Seats[userID].State == chat.Invited {
-		return nil, fmt.Errorf("read messages: Accept the chat first: %w", chat.ErrState)
+		return nil, chat.Refuse(chat.ErrState, "the chat is only offered to you: Accept it to read its messages")
 	}
 	log, err := d.log(ctx, h)
 	if err != nil {
