@@ -108,7 +108,7 @@ func (s *Server) Kill() error {
 		return os.RemoveAll(s.remove)
 	}
 	err := s.cmd.Process.Kill()
-	s.cmd.Wait() //nolint:errcheck // that it was killed is no news
+	s.cmd.Wait() // that it was killed is no news
 	return errors.Join(err, os.RemoveAll(s.remove))
 }
 

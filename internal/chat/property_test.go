@@ -77,8 +77,14 @@ func (w *world) command(t *rapid.T) chat.Command {
 		return w.ending(t)
 	case dice < 35:
 		return chat.Command{Actor: chat.Actor{Kind: chat.ByCustomer}, Action: rapid.SampledFrom([]chat.Action{
-			chat.Say{Text: "hello"}, chat.Say{Text: "hi", Attributes: jsontext.Value(`{ "a": 1 }`)}, chat.Say{Text: "ho", Attributes: jsontext.Value("{}")}, chat.Type{Preview: "he"}, chat.Type{}, chat.StopTyping{},
-			chat.PreviewText{Preview: "hel"}, chat.UpdateData{UserData: chat.UserData{"Order": jsontext.Value("4711")}},
+			chat.Say{Text: "hello"},
+			chat.Say{Text: "hi", Attributes: jsontext.Value(`{ "a": 1 }`)},
+			chat.Say{Text: "ho", Attributes: jsontext.Value("{}")},
+			chat.Type{Preview: "he"},
+			chat.Type{},
+			chat.StopTyping{},
+			chat.PreviewText{Preview: "hel"},
+			chat.UpdateData{UserData: chat.UserData{"Order": jsontext.Value("4711")}},
 		}).Draw(t, "customer")}
 	}
 	if user, ok := w.someone(t, chat.Invited); ok && rapid.Bool().Draw(t, "answer") {
@@ -95,11 +101,20 @@ func (w *world) command(t *rapid.T) chat.Command {
 	}
 	other := rapid.SampledFrom(staff).Draw(t, "other")
 	return w.by(user, rapid.SampledFrom([]chat.Action{
-		chat.Consult{UserID: other}, chat.Invite{UserID: other}, chat.Transfer{UserID: other, Farewell: chat.Farewell{Text: "bye"}}, chat.Transfer{Queue: "claims"},
-		chat.SendMessage{Text: "hello"}, chat.SendToAgents{Text: "hm"}, chat.SendURL{URL: "https://example.com"},
-		chat.SendStartTypingNotification{}, chat.SendStartTypingToAgentsNotification{}, chat.SendStopTypingNotification{},
-		chat.AttachUserData{UserData: chat.UserData{"k": jsontext.Value(`[1, 2]`)}}, chat.DeleteUserData{Keys: []string{"k", "Order"}},
-		chat.SetDisposition{Key: "DispositionCode", Disposition: "refunded"}, chat.SetInFocus{},
+		chat.Consult{UserID: other},
+		chat.Invite{UserID: other},
+		chat.Transfer{UserID: other, Farewell: chat.Farewell{Text: "bye"}},
+		chat.Transfer{Queue: "claims"},
+		chat.SendMessage{Text: "hello"},
+		chat.SendToAgents{Text: "hm"},
+		chat.SendURL{URL: "https://example.com"},
+		chat.SendStartTypingNotification{},
+		chat.SendStartTypingToAgentsNotification{},
+		chat.SendStopTypingNotification{},
+		chat.AttachUserData{UserData: chat.UserData{"k": jsontext.Value(`[1, 2]`)}},
+		chat.DeleteUserData{Keys: []string{"k", "Order"}},
+		chat.SetDisposition{Key: "DispositionCode", Disposition: "refunded"},
+		chat.SetInFocus{},
 		chat.RemoveParticipantFromConference{UserID: other},
 	}).Draw(t, "operation"))
 }

@@ -147,8 +147,8 @@ func TestAgentEnds(t *testing.T) {
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s, c := newStage(t), (*Client)(nil)
-		c = s.client()
+		s := newStage(t)
+		c := s.client()
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
 		if err := Play(ctx, c, SayScript("Hello?"), PlayOptions{}); !errors.Is(err, context.DeadlineExceeded) {

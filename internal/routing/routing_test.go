@@ -99,9 +99,13 @@ func TestExplain(t *testing.T) {
 		{UserID: "in", Queues: []string{"q"}, Ready: true, Capacity: 2, Load: 1, Holds: []string{"c1"}},
 	}
 	want := []routing.Reason{
-		{UserID: "idle", Rank: 1}, {UserID: "busy", Rank: 2},
-		{UserID: "away", Out: routing.NotReady}, {UserID: "full", Out: routing.Full}, {UserID: "in", Out: routing.Holding},
-		{UserID: "no", Out: routing.Declined}, {UserID: "stranger", Out: routing.NotInQueue},
+		{UserID: "idle", Rank: 1},
+		{UserID: "busy", Rank: 2},
+		{UserID: "away", Out: routing.NotReady},
+		{UserID: "full", Out: routing.Full},
+		{UserID: "in", Out: routing.Holding},
+		{UserID: "no", Out: routing.Declined},
+		{UserID: "stranger", Out: routing.NotInQueue},
 	}
 	if got := routing.Explain(chatIn("q", "c1", 1), agents, routing.Policy{}, at(10)); !reflect.DeepEqual(got, want) {
 		t.Errorf("Explain = %+v, want %+v", got, want)

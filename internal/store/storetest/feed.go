@@ -29,8 +29,17 @@ func feedRanges(f fixture) {
 		limit int
 		want  []store.Notification
 	}{
-		{0, 0, all}, {-1, 2, all[:2]}, {zero, 2, all[:2]}, {zero + 2, 2, all[2:4]}, {zero + 4, 9, all[4:]}, {zero + 5, 0, nil}, {zero + 77, 0, nil},
-		{zero + otherEpoch, 0, nil}, {zero - otherEpoch, 0, all}, {math.MinInt64, 0, all}, {math.MaxInt64, 0, nil},
+		{0, 0, all},
+		{-1, 2, all[:2]},
+		{zero, 2, all[:2]},
+		{zero + 2, 2, all[2:4]},
+		{zero + 4, 9, all[4:]},
+		{zero + 5, 0, nil},
+		{zero + 77, 0, nil},
+		{zero + otherEpoch, 0, nil},
+		{zero - otherEpoch, 0, all},
+		{math.MinInt64, 0, all},
+		{math.MaxInt64, 0, nil},
 	} {
 		got, err := f.Feed(f.Context(), "agent:dana", tt.after, tt.limit)
 		if err != nil {

@@ -66,7 +66,9 @@ func timerChanges(f fixture) {
 
 	f.must(store.Batch{Timers: []store.TimerChange{
 		{Timer: store.Timer{Kind: "offer", Key: "c1"}, Clear: true},
-		{Timer: timer("offer", "c2", 0, "")}, {Timer: store.Timer{Kind: "offer", Key: "c2"}, Clear: true}, {Timer: timer("offer", "c2", 1000, "")},
+		{Timer: timer("offer", "c2", 0, "")},
+		{Timer: store.Timer{Kind: "offer", Key: "c2"}, Clear: true},
+		{Timer: timer("offer", "c2", 1000, "")},
 	}})
 	f.timers(timer("offer", "c2", 1000, ""))
 
