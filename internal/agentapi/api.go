@@ -44,6 +44,12 @@ type Notifications struct {
 	Interval              time.Duration
 	MaxInterval           time.Duration
 	MaxSessionsPerBrowser int // connects held per browser over HTTP/1.1; -1: no limit
+	// What is 0 has bayeux's own default.
+	MaxMessageSize, MaxFrameSize int // bytes of a request, of a websocket message
+	MaxMessages                  int // in one of these
+	MaxSubscriptions             int // of one session
+	MaxBatch                     int // notifications in one response or frame
+	PingInterval                 time.Duration
 }
 
 // Disposition is how a chat can have ended, for desktops to offer (agent-api 6.4).

@@ -22,7 +22,9 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 	s := a.Settings.Notifications
 	opt := bayeux.Options{
 		Timeout: s.Timeout, Interval: s.Interval, MaxInterval: s.MaxInterval, MaxSessionsPerBrowser: s.MaxSessionsPerBrowser,
-		WS:            bayeux.WSOptions{ConfirmByPing: true},
+		MaxMessagesPerRequest: s.MaxMessages, MaxSubscriptionsPerSession: s.MaxSubscriptions, MaxBatch: s.MaxBatch,
+		LongPolling:   bayeux.HTTPOptions{MaxMessageSize: s.MaxMessageSize},
+		WS:            bayeux.WSOptions{ConfirmByPing: true, MaxMessageSize: s.MaxFrameSize, PingInterval: s.PingInterval},
 		BrowserCookie: bayeux.CookieOptions{Secure: true}, // where the request is
 		ErrorStyle:    bayeux.ErrorStyleV3,                // we take the place of a CometD 3 product
 		Origin:        a.Settings.Origin, AllowedOrigins: a.Settings.AllowedOrigins, AllowedHeaders: []string{csrfHeader},

@@ -31,6 +31,8 @@ type Config struct {
 	LogLevel       string        `yaml:"log-level" default:"info" help:"Least severe log records to write: debug, info, warn or error."`
 	LogFormat      string        `yaml:"log-format" default:"text" help:"Form of the log: text or json."`
 	Drain          time.Duration `yaml:"drain" default:"30s" help:"Time to let clients go when the server is told to stop."`
+	FeedRetention  time.Duration `yaml:"feed-retention" default:"24h" help:"How long an agent's notifications are kept."`
+	KeyRetention   time.Duration `yaml:"key-retention" default:"24h" help:"How long the answer to a request is kept under its Idempotency-Key or clientMessageId."`
 	SessionTimeout time.Duration `yaml:"session-timeout" default:"30m" help:"A log-in ends when it has not been used for so long."`
 	ReadTimeout    time.Duration `yaml:"read-timeout" default:"30s" help:"Time a client has to send one whole request."`
 	MaxConnections int           `yaml:"max-connections" default:"20000" help:"Open connections; further ones are closed at once."`
@@ -55,6 +57,12 @@ type Agent struct {
 	Interval              time.Duration `yaml:"interval" default:"0s" help:"Pause that clients are asked to make between two connects."`
 	MaxInterval           time.Duration `yaml:"max-interval" default:"10s" help:"A CometD session without a connect for so long is removed."`
 	MaxSessionsPerBrowser int           `yaml:"max-sessions-per-browser" default:"3" help:"CometD connects held for one browser over HTTP/1.1 at a time. -1: any number."`
+	MaxMessageSize        int           `yaml:"max-message-size" default:"1048576" help:"Bytes of a CometD request."`
+	MaxFrameSize          int           `yaml:"max-frame-size" default:"65536" help:"Bytes of a CometD message over websocket."`
+	MaxMessages           int           `yaml:"max-messages" default:"1000" help:"CometD messages in one request or frame."`
+	MaxSubscriptions      int           `yaml:"max-subscriptions" default:"1000" help:"Subscriptions of one CometD session."`
+	MaxBatch              int           `yaml:"max-batch" default:"200" help:"Notifications in one response or frame; the rest follows at once."`
+	PingInterval          time.Duration `yaml:"ping-interval" default:"25s" help:"Time between pings on a CometD websocket."`
 	IncludeMessageType    bool          `yaml:"include-message-type" help:"Send messageType in the messages of a transcript."`
 	TimeZone              string        `yaml:"time-zone" default:"Local" help:"Zone of the time stamps that agents' desktops get, such as Europe/Berlin. Local: the machine's."`
 	CSRF                  bool          `yaml:"csrf" help:"Demand the header X-CSRF-TOKEN on each POST, PUT and DELETE."`

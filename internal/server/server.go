@@ -175,6 +175,7 @@ func (s *Server) deskSettings() desk.Settings {
 	d := desk.DefaultSettings()
 	d.OfferTimeout, d.DeclinePause, d.LeastLoadedFirst = s.cfg.Routing.OfferTimeout, s.cfg.Routing.DeclinePause, s.cfg.Routing.LeastLoadedFirst
 	d.DispositionKey = s.cfg.Agent.DispositionKey
+	d.FeedRetention, d.AnswerRetention = s.cfg.FeedRetention, s.cfg.KeyRetention
 	return d
 }
 
@@ -188,6 +189,8 @@ func (s *Server) agentSettings() agentapi.Settings {
 	a.Notifications.Transports = from.Transports
 	a.Notifications.Timeout, a.Notifications.Interval, a.Notifications.MaxInterval = from.Timeout, from.Interval, from.MaxInterval
 	a.Notifications.MaxSessionsPerBrowser = from.MaxSessionsPerBrowser
+	a.Notifications.MaxMessageSize, a.Notifications.MaxFrameSize, a.Notifications.MaxMessages = from.MaxMessageSize, from.MaxFrameSize, from.MaxMessages
+	a.Notifications.MaxSubscriptions, a.Notifications.MaxBatch, a.Notifications.PingInterval = from.MaxSubscriptions, from.MaxBatch, from.PingInterval
 	for _, d := range s.cfg.Dispositions {
 		if d.DisplayName == "" {
 			d.DisplayName = d.Name
