@@ -66,11 +66,11 @@ func TestDisconnect(t *testing.T) {
 		if a = p.must("disconnect"); !a.ChatEnded || a.NextPosition != 4 || len(a.Messages) != 0 {
 			t.Errorf("again: %s", a.raw)
 		}
-		time.Sleep(9 * time.Minute)
+		pass(9 * time.Minute)
 		if a = p.must("refresh", "message", "too late"); !a.ChatEnded || len(a.Messages) != 3 || a.NextPosition != 4 {
 			t.Errorf("nine minutes later: %s", a.raw)
 		}
-		time.Sleep(time.Minute + time.Second)
+		pass(time.Minute + time.Second)
 		for _, op := range []string{"refresh", "disconnect", "send"} {
 			if a := p.do(op, "message", "x"); a.status != http.StatusOK || a.StatusCode != 2 || !a.ChatEnded || !slices.Equal(a.codes(), []int{249}) {
 				t.Errorf("%s ten minutes later: %d %s", op, a.status, a.raw)
@@ -112,7 +112,7 @@ func TestAbsence(t *testing.T) {
 		o.joined(p)
 		o.joined(sleeper)
 		for range 3 {
-			time.Sleep(30 * time.Second)
+			pass(30 * time.Second)
 			sleeper.must("refresh", "transcriptPosition", "0")
 		}
 		if a := sleeper.must("refresh"); a.ChatEnded {

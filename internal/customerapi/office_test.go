@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -270,4 +271,10 @@ func (a answer) seen() []string {
 		list = append(list, m.String())
 	}
 	return list
+}
+
+// pass lets the bubble's clock run on, and whatever is due then come to rest.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
 }

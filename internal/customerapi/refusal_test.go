@@ -186,7 +186,7 @@ func TestStartRate(t *testing.T) {
 		if a := from("[2001:db8::1]:1"); a.StatusCode != 0 {
 			t.Errorf("an IPv6 address: %s", a.raw)
 		}
-		time.Sleep(6 * time.Second)
+		pass(6 * time.Second)
 		if a := from("203.0.113.7:3"); a.StatusCode != 0 {
 			t.Errorf("six seconds later: %s", a.raw)
 		}
@@ -215,11 +215,11 @@ func TestOperationRate(t *testing.T) {
 			t.Errorf("the twenty-first: %d, Retry-After %q, %s", a.status, a.header.Get("Retry-After"), a.raw)
 		}
 		q.must("send", "message", "another chat")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		p.must("send", "message", "later")
 		// Polling every 500 ms, typing and writing pass.
 		for range 60 {
-			time.Sleep(500 * time.Millisecond)
+			pass(500 * time.Millisecond)
 			p.must("refresh")
 			p.must("startTyping")
 			p.must("send", "message", "x")

@@ -210,13 +210,13 @@ func TestTyping(t *testing.T) {
 		if b := p.must("stopTyping"); b.NextPosition != a.NextPosition {
 			t.Error("to stop twice is an event")
 		}
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		p.must("startTyping")
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if a = p.must("refresh"); len(a.Messages) != 2 || a.Messages[1].Type != "TypingStarted" {
 			t.Errorf("after 30 s: %q", a.seen())
 		}
-		time.Sleep(21 * time.Second)
+		pass(21 * time.Second)
 		if a = p.must("refresh", "transcriptPosition", "2"); len(a.Messages) != 1 || a.Messages[0].Type != "TypingStopped" {
 			t.Errorf("after 30 s without renewal: %q", a.seen())
 		}
