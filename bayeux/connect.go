@@ -110,7 +110,7 @@ func (s *Session) receive(ctx context.Context, x *exchange, c *connect, m *Messa
 		s.release(causeSuperseded)
 	}
 	s.awaitReply(ctx, x, c)
-	if s.ended != 0 {
+	if s.ended != 0 || s.connects != c.no { // what a newer one has shown since is not this one's to judge (AK-13)
 		return false
 	}
 	first = !s.connected

@@ -3,6 +3,8 @@ package bayeux
 import (
 	"runtime"
 	"sync"
+
+	"github.com/gobwas/ws"
 )
 
 // pushers read streams for sessions that could send at once. At most 2 × CPU
@@ -169,11 +171,21 @@ func (srv *Server) sayLastWords(w lastWords) {
 // log-in, a log-in elsewhere (DC-7, WS-6). When it returns their ids are unknown.
 // A held connect is then answered with what the user's stream holds at this
 // moment and with advice to shake hands again; a websocket gets the same and is
-// closed with 1008.
+// closed with 1008, and so is a websocket that has no session: what was good at
+// its upgrade is good no longer.
 func (srv *Server) Revoke(match func(Principal) bool) {
+	leaving := map[*socket]bool{} // closed when they have got their sessions' last words
 	for _, s := range srv.sessions.all() {
 		if match(s.principal) {
+			s.mu.Lock()
+			leaving[s.sock] = true
+			s.mu.Unlock()
 			s.remove(EndRevoked)
+		}
+	}
+	for _, k := range srv.sockets.list() {
+		if !leaving[k] && match(k.peer.Principal) {
+			k.close(ws.StatusPolicyViolation)
 		}
 	}
 }

@@ -110,6 +110,7 @@ func (s *Session) wants() (after int64, wants bool) {
 // readPage reads one page of the user's stream and offers it to sessions that
 // are all at the position after. Each entry is encoded once.
 func (srv *Server) readPage(ctx context.Context, user string, after int64, to []*Session) error {
+	head := srv.sessions.streamOf(user).head
 	entries, err := srv.opt.Source.After(ctx, user, after, srv.opt.MaxBatch)
 	if err != nil {
 		return err
@@ -122,21 +123,20 @@ func (srv *Server) readPage(ctx context.Context, user string, after int64, to []
 		}
 	}
 	for _, s := range to {
-		s.offer(after, entries, events)
+		s.offer(after, head, entries, events)
 	}
 	return nil
 }
 
 // offer gives s those of the entries that its subscriptions match, as the page
-// after a position.
-func (s *Session) offer(after int64, entries []Entry, events []*event) {
+// after a position. head was known before they were read.
+func (s *Session) offer(after, head int64, entries []Entry, events []*event) {
 	s.mu.Lock()
 	subs := s.subscriptions
 	version := s.changes
 	s.mu.Unlock()
 	p := s.choose(after, entries, events, subs)
 
-	head := s.srv.sessions.streamOf(s.principal.User).head
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended != 0 || s.changes != version {

@@ -406,6 +406,28 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
+// WS-6: a log-out also ends the sockets that have no session, on which another could be made.
+func TestRevokeSockets(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := startInMemory(t, Options{})
+		fresh, left, other := b.websocket(asUser("dana")), b.websocket(asUser("dana")), b.websocket(asUser("omar"))
+		handshake(t, left, "")
+		left.ask(`[{"channel":"/meta/disconnect","clientId":"<A>"}]`)
+		handshake(t, other, "")
+		synctest.Wait()
+		b.srv.Revoke(func(p Principal) bool { return p.User == "dana" })
+		for name, w := range map[string]*socketClient{"a fresh socket": fresh, "one after a disconnect": left} {
+			if code := w.closed(); code != 1008 {
+				t.Errorf("%s was closed with %d", name, code)
+			}
+		}
+		if got := other.ask(connectMessage("1", `,"advice":{"timeout":0}`)); len(got) != 1 {
+			t.Errorf("omar's socket: %q", got)
+		}
+	})
+}
+
 // Nothing of a stream is lost, repeated to an acknowledging client, or out of
 // order, whatever the network does (DEL-14, DEL-15, AK-14, A6, A14).
 func TestStreamThroughBadNetwork(t *testing.T) {
