@@ -24,7 +24,6 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -50,9 +49,6 @@ type Settings struct {
 	StartsPerMinute     int   // chats requested per client address; 0: no limit
 	OperationsPerSecond int   // operations per chat; 0: no limit
 	FreeLoopback        bool  // neither rate counts for clients on a loopback address
-
-	// TrustedProxies are the addresses whose X-Forwarded-For is believed. Without them a client's address is that of its connection.
-	TrustedProxies []netip.Prefix
 }
 
 // DefaultSettings returns the documented limits.

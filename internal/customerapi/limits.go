@@ -4,8 +4,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -78,32 +76,15 @@ func (g *gate) limiter(key string, now time.Time) *rate.Limiter {
 	return l
 }
 
-// clientAddress is where a request comes from. A proxy that is trusted has appended the address that it saw to X-Forwarded-For, so the list is
-// read from its end up to the first address that is not a trusted proxy: what stands before that, anybody may have written.
-func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
+// clientAddress is where a request comes from: its RemoteAddr, which the server has set to what a trusted proxy told. It is the zero Addr if that
+// is none.
+func clientAddress(r *http.Request) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr
 	}
 	addr, _ := netip.ParseAddr(host)
-	addr = addr.Unmap()
-	isProxy := func(a netip.Addr) bool {
-		return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(a) })
-	}
-	if !isProxy(addr) {
-		return addr
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		a, err := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil {
-			return addr
-		}
-		if addr = a.Unmap(); !isProxy(addr) {
-			return addr
-		}
-	}
-	return addr
+	return addr.Unmap()
 }
 
 // household is what one client's addresses have in common: the address itself, or the /64 that an IPv6 client may choose its addresses from.

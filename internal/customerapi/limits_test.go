@@ -85,30 +85,16 @@ func TestGateRate(t *testing.T) {
 	})
 }
 
-// Whose address counts: the connection's, or the last one before the proxies that are trusted.
+// The address that counts is the connection's, as the server gives it. What a client says in a header is hearsay.
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
-	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.1/32")}
-	for _, tt := range []struct {
-		remote  string
-		forward []string
-		want    string
-	}{
-		{"203.0.113.7:4711", nil, "203.0.113.7"},
-		{"203.0.113.7:4711", []string{"198.51.100.1"}, "203.0.113.7"}, // not a proxy of ours: anybody can write this header
-		{"127.0.0.1:4711", []string{"198.51.100.1"}, "198.51.100.1"},
-		{"127.0.0.1:4711", []string{"192.0.2.66, 198.51.100.1, 10.1.1.1"}, "198.51.100.1"},
-		{"127.0.0.1:4711", []string{"192.0.2.66", "198.51.100.1"}, "198.51.100.1"},
-		{"127.0.0.1:4711", []string{"nonsense, 10.1.1.1"}, "10.1.1.1"},
-		{"127.0.0.1:4711", nil, "127.0.0.1"},
-		{"127.0.0.1:4711", []string{"10.1.1.1"}, "10.1.1.1"},
-		{"[::ffff:10.0.0.1]:4711", []string{"2001:db8::1"}, "2001:db8::1"},
-		{"[2001:db8::1]:4711", nil, "2001:db8::1"},
-		{"@", nil, "invalid IP"},
+	for remote, want := range map[string]string{
+		"203.0.113.7:4711": "203.0.113.7", "[::ffff:10.0.0.1]:4711": "10.0.0.1", "[2001:db8::1]:4711": "2001:db8::1", "203.0.113.7": "203.0.113.7",
+		"@": "invalid IP",
 	} {
-		r := &http.Request{RemoteAddr: tt.remote, Header: http.Header{"X-Forwarded-For": tt.forward}}
-		if got := clientAddress(r, proxies).String(); got != tt.want {
-			t.Errorf("%s %q: %s, want %s", tt.remote, tt.forward, got, tt.want)
+		r := &http.Request{RemoteAddr: remote, Header: http.Header{"X-Forwarded-For": {"198.51.100.1"}}}
+		if got := clientAddress(r).String(); got != want {
+			t.Errorf("%s: %s, want %s", remote, got, want)
 		}
 	}
 }

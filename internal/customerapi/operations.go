@@ -45,7 +45,7 @@ func (a *API) operate(r *http.Request, t target, service *directory.Service, op 
 		return envelope{}, err
 	}
 	// The rate counts for the holder of the key only: nobody can use up a stranger's.
-	if !a.free(clientAddress(r, a.settings.TrustedProxies)) {
+	if !a.free(clientAddress(r)) {
 		if wait := a.operations.admit(t.chatID, time.Now()); wait > 0 {
 			return envelope{}, tooFast{wait: wait, code: codeRefused}
 		}

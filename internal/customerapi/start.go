@@ -15,7 +15,7 @@ const defaultEndpoint = "Environment:default"
 
 // start requests a chat. The limits of names and texts are the chat's own. [2.1]
 func (a *API) start(w http.ResponseWriter, r *http.Request, service *directory.Service) (envelope, error) {
-	if client := clientAddress(r, a.settings.TrustedProxies); !a.free(client) {
+	if client := clientAddress(r); !a.free(client) {
 		if wait := a.starts.admit(household(client), time.Now()); wait > 0 {
 			return envelope{}, tooFast{wait: wait, code: codeNoNewChat}
 		}
