@@ -222,23 +222,50 @@ func (d *Desk) SetState(ctx context.Context, userID, medium, operation string, o
 
 // LogOut ends the agent's contact-centre session: her chats are taken back first, with the effects of agent-api 2.6, then her channels are
 // LoggedOut. An agent who is not logged in is left as she is.
-func (d *Desk) LogOut(ctx context.Context, userID string, once *Once) (Receipt, error) {
-	leaving := func(s agent.State) (agent.State, []agent.Channel, error) {
-		s.Leaving = s.LoggedIn() || len(s.Holds) > 0
-		return s, nil, nil
-	}
+func (d *Desk) LogOut(ctx context.Context, userID string, once *Once) (r Receipt, err error) {
 	if once != nil {
 		if r, ok, err := d.answered(ctx, once); ok || err != nil {
 			return r, err
 		}
 	}
-	// Once marked as leaving she is offered nothing more, so what she holds now is all that is left to take back.
-	if _, err := d.changeAgent(ctx, userID, nil, leaving); err != nil {
-		return Receipt{}, err
+	defer func() {
+		if err != nil {
+			d.announceFeed(ctx, userID) // what was to be told together with LoggedOut
+		}
+	}()
+	for attempt := 1; ; attempt++ {
+		if err := d.takeBack(ctx, userID); err != nil {
+			return Receipt{}, err
+		}
+		r, err := d.changeAgent(ctx, userID, once, func(s agent.State) (agent.State, []agent.Channel, error) {
+			if len(s.Holds) > 0 {
+				return s, nil, errHolds
+			}
+			s, changed := s.LogOut(now())
+			s.Leaving = false
+			return s, changed, nil
+		})
+		if !errors.Is(err, errHolds) || attempt == maxAttempts {
+			return r, err
+		}
+	}
+}
+
+// errHolds: an agent came back while she was being logged out, and was given a chat.
+var errHolds = errors.New("the agent holds chats")
+
+// takeBack marks an agent as leaving, so that she is offered nothing more, and takes her out of the chats that she holds.
+func (d *Desk) takeBack(ctx context.Context, userID string) error {
+	_, err := d.changeAgent(ctx, userID, nil, func(s agent.State) (agent.State, []agent.Channel, error) {
+		s.Leaving = s.LoggedIn() || len(s.Holds) > 0
+		return s, nil, nil
+	})
+	if err != nil {
+		return err
 	}
 	row, err := d.agentRow(ctx, userID)
 	if err != nil {
-		return Receipt{}, err
+		return err
 	}
 	for _, hold := range row.State.Holds {
 		// She is told all of it together with LoggedOut: a poll that was answered with less might come back too late for the rest (agent-api 2.6).
@@ -246,14 +273,10 @@ func (d *Desk) LogOut(ctx context.Context, userID string, once *Once) (Receipt, 
 			chatID: hold.ChatID, actor: chat.Actor{Kind: chat.BySystem}, action: chat.DropAgent{UserID: userID}, hush: userID,
 		})
 		if err != nil && !refused(err) {
-			return Receipt{}, fmt.Errorf("take chat %s back from %s: %w", hold.ChatID, userID, err)
+			return fmt.Errorf("take chat %s back from %s: %w", hold.ChatID, userID, err)
 		}
 	}
-	return d.changeAgent(ctx, userID, once, func(s agent.State) (agent.State, []agent.Channel, error) {
-		s, changed := s.LogOut(now())
-		s.Leaving = false
-		return s, changed, nil
-	})
+	return nil
 }
 
 // finishLogOuts completes log-outs that a crash interrupted.
@@ -312,7 +335,7 @@ func (d *Desk) changeAgent(ctx context.Context, userID string, once *Once, chang
 		if err != nil {
 			return Receipt{}, fmt.Errorf("change the state of agent %s: %w", userID, err)
 		}
-		d.announce(b, result, "")
+		d.announce(b, result, "", len(changed) > 0)
 		return Receipt{}, nil
 	}
 }

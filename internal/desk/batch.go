@@ -77,6 +77,7 @@ func (d *Desk) seatAgents(ctx context.Context, before, after chat.State, o order
 		} else {
 			row.State = row.State.Release(after.ID, at)
 		}
+		agents.freed = agents.freed || was.Counts() && !is.Counts()
 		if declined(o.action, was) {
 			row.State = row.State.Decline(after.ID, at.Add(d.Settings.DeclinePause))
 		}
@@ -125,6 +126,8 @@ const (
 	timerTyping   = "typing"   // key chat/participant: a typing state was not renewed
 	timerCustomer = "customer" // key chat: look whether the customer is still there
 )
+
+var timerKinds = []string{timerOffer, timerTyping, timerCustomer}
 
 // timerData says what a timer is about, so that it does nothing if the chat has moved on.
 type timerData struct {

@@ -109,6 +109,12 @@ func (d *Desk) authorise(ctx context.Context, c Caller) (held, error) {
 	}
 	if _, in := h.state.Customer(); in {
 		d.seen.note(c.ChatID, time.Now())
+		// Had she left between the snapshot and the note, nobody would forget her.
+		if latest, ok := d.chats.Peek(c.ChatID); ok {
+			if _, in := latest.state.Customer(); !in {
+				d.seen.forget(c.ChatID)
+			}
+		}
 	}
 	return h, nil
 }

@@ -354,23 +354,25 @@ func TestOnce(t *testing.T) {
 		h.ready(dana)
 		cc := h.customer("Pat")
 		synctest.Wait()
-		h.do(h.Operate(t.Context(), dana, cc.ChatID, chat.Accept{}, nil))
-		once := &desk.Once{Key: "dana/1", Sum: sha256.Sum256([]byte("a"))}
 		data := chat.AttachUserData{UserData: chat.UserData{"a": []byte(`1`)}}
-		refs := make([]int64, 20)
-		var racing sync.WaitGroup
-		for i := range refs {
-			racing.Go(func() {
-				r, err := h.Operate(t.Context(), dana, cc.ChatID, data, once)
-				if err != nil {
-					t.Error(err)
-				}
-				refs[i] = r.RefID
-			})
-		}
-		racing.Wait()
-		if slices.Min(refs) != 2 || slices.Max(refs) != 2 {
-			t.Errorf("referenceIds %v", refs)
+		// Accept can be decided once only, the other as often as one likes: the answer is the same for both.
+		for i, a := range []chat.Action{chat.Accept{}, data} {
+			once := &desk.Once{Key: fmt.Sprint("dana/", i), Sum: sha256.Sum256([]byte("a"))}
+			refs := make([]int64, 20)
+			var racing sync.WaitGroup
+			for j := range refs {
+				racing.Go(func() {
+					r, err := h.Operate(t.Context(), dana, cc.ChatID, a, once)
+					if err != nil {
+						t.Error(err)
+					}
+					refs[j] = r.RefID
+				})
+			}
+			racing.Wait()
+			if want := int64(i + 1); slices.Min(refs) != want || slices.Max(refs) != want {
+				t.Errorf("%s: referenceIds %v", a.Operation(), refs)
+			}
 		}
 		other := &desk.Once{Key: "dana/1", Sum: sha256.Sum256([]byte("b"))}
 		if _, err := h.Operate(t.Context(), dana, cc.ChatID, data, other); !errors.Is(err, store.ErrKeyReused) {
@@ -425,6 +427,50 @@ func TestRestart(t *testing.T) {
 		pass(3 * time.Second)
 		if a, b := h.sees(dana, offered), h.sees(dana, waits); a != "" || b != chat.Invited {
 			t.Errorf("32 s after the start dana sees %q, %q", a, b)
+		}
+	})
+}
+
+// Timers that nobody understands do not hold up the others.
+func TestForeignTimers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, t.TempDir(), nil)
+		var foreign []store.TimerChange
+		for i := range 200 {
+			foreign = append(foreign, store.TimerChange{Timer: store.Timer{Kind: "horoscope", Key: fmt.Sprint(i), At: time.Now().Add(-time.Hour), Data: []byte(`{}`)}})
+		}
+		foreign = append(foreign, store.TimerChange{Timer: store.Timer{Kind: "offer", Key: "x", At: time.Now().Add(-time.Hour), Data: []byte(`"?"`)}})
+		if _, err := h.store.Commit(t.Context(), store.Batch{Timers: foreign}); err != nil {
+			t.Fatal(err)
+		}
+		pass(10 * time.Second)
+		due, _, err := h.store.DueTimers(t.Context(), time.Now(), 0)
+		if err != nil || len(due) != 0 {
+			t.Errorf("%d are still there, %v", len(due), err)
+		}
+	})
+}
+
+// An agent who comes back in the middle of her log-out is logged out with nothing in her hands (agent-api 2.6).
+func TestLogOutAgainstLogIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, t.TempDir(), nil)
+		for range 20 {
+			h.ready(dana)
+			cc := h.customer("Pat")
+			synctest.Wait()
+			var racing sync.WaitGroup
+			racing.Go(func() { h.LogOut(t.Context(), dana, nil) })
+			racing.Go(func() { h.LogIn(t.Context(), dana, []string{agent.Chat}, nil) })
+			racing.Wait()
+			h.do(h.LogOut(t.Context(), dana, nil))
+			s, err := h.Agent(t.Context(), dana)
+			if err != nil || s.LoggedIn() || s.Leaving || len(s.Holds) != 0 {
+				t.Fatalf("dana: %+v, %v", s, err)
+			}
+			if _, err := h.CustomerDo(t.Context(), caller(cc), chat.Disconnect{}, nil); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

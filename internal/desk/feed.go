@@ -50,6 +50,13 @@ func (d *Desk) growFeeds(written []store.Notification, hush string) {
 	}
 }
 
+// announceFeed tells every node how far one user's feed has grown.
+func (d *Desk) announceFeed(ctx context.Context, userID string) {
+	if head, err := d.Head(context.WithoutCancel(ctx), userID); err == nil {
+		d.Bus.Publish(subjectFeed+subscriber(userID), strconv.AppendInt(nil, head, 10))
+	}
+}
+
 // listen hears what this and other nodes have committed.
 func (d *Desk) listen() (stop func(), err error) {
 	stopFeed, err := d.Bus.Subscribe(subjectFeed+"*", func(subject string, data []byte) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,20 +17,20 @@ import (
 type held struct {
 	row    store.ChatRow
 	state  chat.State
-	events []chat.Event // the end of the log, up to row.Seq; the whole log if it is no longer than keptEvents
+	events []chat.Event // the end of the log, up to row.Seq; all of it if it is short
 }
 
-// keptEvents bounds the memory of a chat. Who asks for more reads the log.
-const keptEvents = 128
+// keptEvents bounds the memory of a chat: at most twice as many are kept. Who asks for more reads the log.
+const keptEvents = 64
 
 // with returns the chat after further events.
 func (h held) with(row store.ChatRow, state chat.State, events []chat.Event) held {
-	tail := h.events
-	if over := len(tail) + len(events) - keptEvents; over > 0 {
-		tail = tail[min(over, len(tail)):]
+	// Clipped: appending never writes into an array that readers of the old snapshot share.
+	tail := append(slices.Clip(h.events), events...)
+	if len(tail) > 2*keptEvents {
+		tail = slices.Clone(tail[len(tail)-keptEvents:]) // cloned, so that the rest can go
 	}
-	// A full slice expression: appending never writes into an array that readers of the old snapshot share.
-	return held{row: row, state: state, events: append(tail[:len(tail):len(tail)], events...)}
+	return held{row: row, state: state, events: tail}
 }
 
 // log returns all events of the chat up to this snapshot.
@@ -79,8 +80,17 @@ func (d *Desk) load(ctx context.Context, id string) (held, error) {
 	return h, nil
 }
 
+// checkHeld forgets a chat that is not as the store has it. After a conflict it may be, if only an agent's row had changed.
+func (d *Desk) checkHeld(ctx context.Context, id string) {
+	if h, ok := d.chats.Get(id); ok {
+		if row, err := d.Store.Chat(ctx, id); err != nil || row.Seq != h.row.Seq {
+			d.chats.Remove(id)
+		}
+	}
+}
+
 // chatLocks serialises the commands of one chat on this node. Chats share locks by the hash of their id: a bound on memory for a little waiting.
-// Order: at most one chat lock is held at a time, and nothing but the store is called under it.
+// At most one chat lock is held at a time; the store, the encoder and the bus, which never blocks, are called under it.
 type chatLocks struct {
 	seed maphash.Seed
 	once sync.Once

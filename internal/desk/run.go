@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -40,13 +41,11 @@ type order struct {
 func (d *Desk) run(ctx context.Context, o order) (held, Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	if o.once != nil {
-		if receipt, ok, err := d.answered(ctx, o.once); ok || err != nil {
-			h, _ := d.chats.Get(o.chatID)
-			return h, receipt, err
-		}
-	}
 	defer d.locks.lock(o.chatID)()
+	// Under the lock: an equal request that is under way has been answered when this one's turn comes.
+	if h, receipt, ok, err := d.repeated(ctx, o); ok || err != nil {
+		return h, receipt, err
+	}
 	for attempt := 1; ; attempt++ {
 		h, receipt, err := d.try(ctx, o)
 		switch {
@@ -55,6 +54,10 @@ func (d *Desk) run(ctx context.Context, o order) (held, Receipt, error) {
 			return h, receipt, nil
 		case !errors.Is(err, store.ErrConflict):
 			if refused(err) {
+				// What forbids it may be that another node has just done it.
+				if h, receipt, ok, _ := d.repeated(ctx, o); ok {
+					return h, receipt, nil
+				}
 				d.stats.refusals.Add(1)
 			} else {
 				// The outcome may be unknown: the next command reads what really is there.
@@ -65,8 +68,20 @@ func (d *Desk) run(ctx context.Context, o order) (held, Receipt, error) {
 			return held{}, Receipt{}, fmt.Errorf("%s on chat %s, %d times: %w", o.action.Operation(), o.chatID, attempt, err)
 		}
 		d.stats.conflicts.Add(1)
-		d.chats.Remove(o.chatID)
+		d.checkHeld(ctx, o.chatID)
 	}
+}
+
+// repeated returns the answer to an equal request before, if there was one.
+func (d *Desk) repeated(ctx context.Context, o order) (h held, r Receipt, ok bool, err error) {
+	if o.once == nil {
+		return held{}, Receipt{}, false, nil
+	}
+	r, ok, err = d.answered(ctx, o.once)
+	if ok {
+		h, _ = d.chats.Get(o.chatID)
+	}
+	return h, r, ok, err
 }
 
 // refused says whether err is the domain's no, which leaves everything as it was.
@@ -140,14 +155,14 @@ func (d *Desk) try(ctx context.Context, o order) (held, Receipt, error) {
 			d.seen.forget(o.chatID)
 		}
 	}
-	d.announce(batch, result, o.hush)
+	d.announce(batch, result, o.hush, agents.freed || slices.ContainsFunc(batch.Work, store.WorkChange.Enters))
 	return next, receipt, nil
 }
 
 // announce says "look" to whoever serves the concerned: after the commit, and best effort.
-func (d *Desk) announce(b store.Batch, r store.Result, hush string) {
+func (d *Desk) announce(b store.Batch, r store.Result, hush string, dispatch bool) {
 	d.growFeeds(r.Notifications, hush)
-	if len(b.Work) > 0 || len(b.Agents) > 0 {
+	if dispatch {
 		d.Bus.Publish(subjectDispatch, nil)
 	}
 	if len(b.Timers) > 0 {
@@ -196,6 +211,7 @@ type roster struct {
 	desk    *Desk
 	rows    map[string]*store.AgentRow
 	changed []string
+	freed   bool // one of them has more room than before
 }
 
 // row returns the agent's row, to be changed in place; follow a change with touched.

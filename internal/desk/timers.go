@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,8 +19,6 @@ const (
 	// timerCheck bounds how late a timer set by another node, or left over by a failure, is found.
 	timerCheck = time.Second
 	pruneEvery = 10 * time.Minute
-	// loginRetention is longer than any log-in may be idle: what is pruned here was forgotten before.
-	loginRetention = 24 * time.Hour
 )
 
 // keepTime fires the timers that are due. A timer's row goes in the commit of the command that it fires, so a crash in between repeats the
@@ -65,15 +64,18 @@ func (d *Desk) keepTime(ctx context.Context) {
 
 // fire runs the command of a due timer, or moves the timer if it is not time yet after all.
 func (d *Desk) fire(ctx context.Context, t store.Timer) error {
+	done := store.TimerChange{Timer: store.Timer{Kind: t.Kind, Key: t.Key, At: t.At}, Clear: true}
 	var data timerData
-	if err := json.Unmarshal(t.Data, &data); err != nil {
-		return fmt.Errorf("read what the timer is about: %w", err)
+	err := json.Unmarshal(t.Data, &data)
+	if err != nil || !slices.Contains(timerKinds, t.Kind) {
+		// Another version has left it. It must not stand in the way of those behind it.
+		_, clear := d.Store.Commit(ctx, store.Batch{Timers: []store.TimerChange{done}})
+		return errors.Join(fmt.Errorf("a timer of kind %q that nobody here understands; it is dropped", t.Kind), err, clear)
 	}
 	due, action, err := d.meant(ctx, t, data)
 	if err != nil {
 		return err
 	}
-	done := store.TimerChange{Timer: store.Timer{Kind: t.Kind, Key: t.Key, At: t.At}, Clear: true}
 	if due.After(time.Now()) {
 		t.At = due
 		if _, err := d.Store.Commit(ctx, store.Batch{Timers: []store.TimerChange{{Timer: t}}}); err != nil {
@@ -144,7 +146,7 @@ func (d *Desk) prune(ctx context.Context) {
 		}
 		n := time.Now()
 		rows, err := d.Store.Prune(ctx, store.Horizons{
-			Feed: n.Add(-d.Settings.FeedRetention), Answers: n.Add(-d.Settings.AnswerRetention), Logins: n.Add(-loginRetention),
+			Feed: n.Add(-d.Settings.FeedRetention), Answers: n.Add(-d.Settings.AnswerRetention),
 		})
 		if err != nil && ctx.Err() == nil {
 			d.Logger.Error("delete old rows", "error", err)

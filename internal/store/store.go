@@ -163,6 +163,9 @@ type WorkChange struct {
 	Leave bool
 }
 
+// Enters says whether the change puts a chat into a queue.
+func (c WorkChange) Enters() bool { return !c.Leave }
+
 // Timer is something that must happen at a time. Kind and Key identify it: setting it again moves it.
 type Timer struct {
 	Kind string
