@@ -2,16 +2,20 @@ package server
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/halley-chat/halley/internal/config"
+	"github.com/halley-chat/halley/internal/telemetry"
 )
 
 // wire is a raw connection: what a client that means no good can say.
@@ -142,6 +146,79 @@ func TestTheDeadlineEndsWithTheBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+}
+
+// J1: a client that does not read its answer is cut; one that waits long for it is not, and the next answer on the connection has a time of its own.
+func TestAnAnswerIsTakenInTime(t *testing.T) {
+	t.Parallel()
+	const within = 100 * time.Millisecond
+	cut := make(chan error, 1)
+	hs := httptest.NewServer(answerInTime(within, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/held" {
+			<-time.After(3 * within)
+			_, _ = io.WriteString(w, "held")
+			return
+		}
+		_, err := w.Write(make([]byte, 64<<20)) // more than the system takes off our hands
+		cut <- err
+	})))
+	defer hs.Close()
+	w := dial(t, hs.Listener.Addr())
+	for range 2 {
+		w.say("GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
+		resp, err := http.ReadResponse(w.r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(resp.Body); string(body) != "held" {
+			t.Fatalf("the held answer is %q, error %v", body, err)
+		}
+	}
+	w.say("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+	select {
+	case err := <-cut:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the answer nobody reads ended with %v", err)
+		}
+	case <-time.After(patience):
+		_ = w.Close()
+		t.Error("an answer that nobody reads holds its connection")
+	}
+}
+
+// deadlines is a connection that notes its write deadlines.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+// J1: every route has the deadline, from when its answer begins, unless it has its own, as held polls have.
+func TestEveryAnswerHasOneDeadline(t *testing.T) {
+	t.Parallel()
+	own := time.Now().Add(time.Hour)
+	s := &Server{log: slog.New(slog.DiscardHandler), metrics: telemetry.NewMetrics(telemetry.Build{})}
+	h := s.handler([]route{
+		{"/own", false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_ = http.NewResponseController(w).SetWriteDeadline(own)
+			_, _ = io.WriteString(w, "own")
+		})},
+		{"/rest", false, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			_, _ = io.WriteString(w, "rest")
+		})},
+	})
+	for path, want := range map[string]time.Time{"/own": own, "/rest": time.Now().Add(answerTimeout)} {
+		d := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		h.ServeHTTP(d, httptest.NewRequest(http.MethodGet, path, nil))
+		if len(d.set) != 1 || d.set[0].Sub(want).Abs() > patience {
+			t.Errorf("%s: deadlines %v, want %v", path, d.set, want)
+		}
+	}
 }
 
 // J1: connections are capped, in total and per address, and closing one makes room.

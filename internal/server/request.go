@@ -79,3 +79,46 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	}
 	return n, err // io.EOF must stay io.EOF
 }
+
+// answerInTime gives a client so long to take an answer, from its first byte on: who does not read must not hold a connection, and the answer's memory, for ever.
+// http.Server's own WriteTimeout would begin with the request, and end polls that are held. A handler that sets a deadline of its own is left to it.
+func answerInTime(within time.Duration, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&timedAnswer{ResponseWriter: w, within: within}, r)
+	})
+}
+
+// timedAnswer sets the deadline when the answer begins. http.Server lifts it when the last byte has left, which may be after the handler has returned, and
+// when a connection is hijacked.
+type timedAnswer struct {
+	http.ResponseWriter
+	within time.Duration
+	timed  bool
+}
+
+func (a *timedAnswer) begin() {
+	if !a.timed {
+		_ = a.SetWriteDeadline(time.Now().Add(a.within)) // a connection that has gone needs no deadline
+	}
+}
+
+// WriteHeader begins the answer.
+func (a *timedAnswer) WriteHeader(code int) {
+	a.begin()
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// Write begins the answer if WriteHeader has not.
+func (a *timedAnswer) Write(b []byte) (int, error) {
+	a.begin()
+	return a.ResponseWriter.Write(b)
+}
+
+// SetWriteDeadline is found by http.ResponseController: from now on the deadline is its caller's affair.
+func (a *timedAnswer) SetWriteDeadline(t time.Time) error {
+	a.timed = true
+	return http.NewResponseController(a.ResponseWriter).SetWriteDeadline(t)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *timedAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -50,14 +50,14 @@ func (s *Server) handler(table []route) http.Handler {
 		}
 		served[i] = s.metrics.HTTP(s.log, label, line)
 	}
-	return s.fromProxy(s.readInTime(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.fromProxy(s.readInTime(answerInTime(answerTimeout, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for i, line := range table {
 			if line.fits(r.URL.Path) {
 				served[i].ServeHTTP(w, r)
 				return
 			}
 		}
-	})))
+	}))))
 }
 
 func (l route) fits(path string) bool {

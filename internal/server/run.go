@@ -14,6 +14,7 @@ import (
 // Limits of a connection. What one request may take is in config.Config.
 const (
 	headerTimeout  = 10 * time.Second // for a request's header: a client that sends it byte by byte is cut
+	answerTimeout  = 30 * time.Second // for an answer, from its first byte on: a client that does not read it is cut
 	idleTimeout    = 2 * time.Minute  // between two requests; longer than clients pause
 	maxHeaderBytes = 64 << 10
 	// lastWords is what requests that were cut off at the end of a drain may take to notice it, before the store is closed.
