@@ -53,6 +53,11 @@ func (a *Auth) attempt(u *directory.User, name, password, address string, now ti
 		return err
 	}
 	if !right {
+		decided := time.Now() // it may have stood in line for long
+		a.names.fail(byName, decided)
+		if counted {
+			a.addresses.fail(byAddress, decided)
+		}
 		// The name as typed is not logged: it may be a password in the wrong field.
 		a.cfg.Logger.Warn("log-in refused", "known", u != nil, "address", host)
 		return ErrUnauthenticated

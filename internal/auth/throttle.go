@@ -13,17 +13,19 @@ const (
 	freePerAddress = 50               // the same for an address, behind which may be a whole call centre
 	firstClosed    = time.Second      // how long the first one closes it; each further failure doubles that
 	maxClosed      = 15 * time.Minute // but never for longer
-	forgetAfter    = time.Hour        // without an attempt, all is forgotten
+	forgetAfter    = time.Hour        // the free failures are forgotten within that, one after the other
+	undecided      = time.Second      // what to wait for attempts under way that may yet turn out wrong
 	maxStrangers   = 16 << 10         // names and addresses remembered; beyond, the one not heard of for longest is forgotten
 )
 
 // key names a counter: a MAC of a name or an address, so that long names take no more room than short ones.
 type key [16]byte
 
-// throttle counts failed attempts. An attempt is counted as failed when it begins, so that a hundred at once are a hundred, and forgiven when
-// it turns out right.
+// throttle counts failed attempts. Those under way are counted too, so that a hundred at once are a hundred; but only one that has turned out wrong
+// closes a counter.
 type throttle struct {
-	free int
+	free  int
+	decay time.Duration // in which one failure is forgotten
 
 	mu sync.Mutex
 	// own holds counters that no flood of invented names may push out; strangers all others.
@@ -32,13 +34,14 @@ type throttle struct {
 }
 
 type strikes struct {
-	failed int
-	last   time.Time // attempt
-	closed time.Time // until then
+	underWay int
+	failed   int
+	since    time.Time // when the latest failure was forgotten, or the first one came
+	closed   time.Time // until then
 }
 
 func newThrottle(free int, own ...key) *throttle {
-	t := &throttle{free: free, own: make(map[key]*strikes, len(own))}
+	t := &throttle{free: free, decay: forgetAfter / time.Duration(max(free, 1)), own: make(map[key]*strikes, len(own))}
 	t.strangers, _ = lru.New[key, *strikes](maxStrangers) // fails for a size of zero only
 	for _, k := range own {
 		t.own[k] = &strikes{}
@@ -46,7 +49,8 @@ func newThrottle(free int, own ...key) *throttle {
 	return t
 }
 
-// begin counts an attempt. If k is closed it returns for how long, and the attempt must not be made; it is not counted then.
+// begin begins an attempt, which fail or forgive ends. If that must not be made now, because k is closed or because too much is under way, it returns how
+// long to wait. At a time there may be as many as there are failures still free, and one when there are none.
 func (t *throttle) begin(k key, now time.Time) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -54,28 +58,50 @@ func (t *throttle) begin(k key, now time.Time) (wait time.Duration) {
 	if now.Before(s.closed) {
 		return s.closed.Sub(now)
 	}
-	if now.Sub(s.last) > forgetAfter {
-		*s = strikes{}
+	s.forget(now, t.decay)
+	if s.underWay >= max(t.free-s.failed, 1) {
+		return undecided
 	}
-	s.failed++
-	s.last = now
-	if beyond := s.failed - t.free; beyond > 0 {
-		s.closed = now.Add(closedFor(beyond))
-	}
+	s.underWay++
 	return 0
 }
 
-// forgive takes the attempt back that begin has just counted. With all set, the failures before it are forgotten as well.
+// fail ends an attempt that was wrong.
+func (t *throttle) fail(k key, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.of(k)
+	s.end()
+	s.forget(now, t.decay)
+	s.failed++
+	if beyond := s.failed - t.free; beyond > 0 {
+		s.closed = now.Add(closedFor(beyond))
+	}
+}
+
+// forgive ends an attempt that was not wrong. With all set, the failures before it are forgotten as well.
 func (t *throttle) forgive(k key, all bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.of(k)
-	s.closed = time.Time{}
+	s.end()
 	if all {
-		s.failed = 0
-	} else if s.failed > 0 {
-		s.failed--
+		s.failed, s.closed = 0, time.Time{}
 	}
+}
+
+// end ends an attempt. The counter may be younger than it: a stranger's can have been pushed out meanwhile.
+func (s *strikes) end() { s.underWay = max(s.underWay-1, 0) }
+
+// forget takes off one failure for each decay that has passed.
+func (s *strikes) forget(now time.Time, decay time.Duration) {
+	n := now.Sub(s.since) / decay
+	if n >= time.Duration(s.failed) {
+		s.failed, s.since = 0, now
+		return
+	}
+	s.failed -= int(n)
+	s.since = s.since.Add(n * decay)
 }
 
 // of returns the counter of k. The caller holds mu.

@@ -179,6 +179,7 @@ func TestFloodsOfNamesForgetStrangersFirst(t *testing.T) {
 	dana := key{255}
 	th := newThrottle(0, dana)
 	th.begin(dana, now)
+	th.fail(dana, now)
 	for i := range 2 * maxStrangers {
 		th.begin(key{1, byte(i), byte(i >> 8), byte(i >> 16)}, now)
 	}
@@ -201,14 +202,66 @@ func TestThrottleBoundsAttempts(t *testing.T) {
 		for _, pause := range rapid.SliceOfN(rapid.IntRange(0, 1800), 1, 200).Draw(t, "pauses") {
 			now = now.Add(time.Duration(pause) * time.Second)
 			if th.begin(key{}, now) == 0 {
+				th.fail(key{}, now)
 				made++
 			}
 		}
-		// Eleven doublings from a second to a quarter of an hour, and then one per quarter.
-		if most := free + 11 + int(now.Sub(start)/maxClosed); made > most+1 {
+		// Eleven doublings from a second to a quarter of an hour, and then one per quarter; and those that were forgotten.
+		if most := free + 11 + int(now.Sub(start)/maxClosed) + int(now.Sub(start)/th.decay); made > most+1 {
 			t.Fatalf("%d attempts in %v with %d free, want at most %d", made, now.Sub(start), free, most)
 		}
 	})
+}
+
+// F1: behind one address may be a call centre, where somebody mistypes every hour, and hundreds log in rightly in between.
+func TestFailuresOnABusyAddressAreForgotten(t *testing.T) {
+	t.Parallel()
+	th := newThrottle(freePerAddress)
+	now := time.Now()
+	for hour := range 2 * freePerAddress {
+		for range 60 {
+			now = now.Add(time.Minute)
+			if wait := th.begin(key{}, now); wait > 0 {
+				t.Fatalf("hour %d: a right password waits %v", hour, wait)
+			}
+			th.forgive(key{}, false)
+		}
+		if wait := th.begin(key{}, now); wait > 0 {
+			t.Fatalf("hour %d: a mistyped password waits %v", hour, wait)
+		}
+		th.fail(key{}, now)
+	}
+}
+
+// F1: a counter is closed by what was wrong, not by what is still being checked.
+func TestOnlyAWrongAttemptCloses(t *testing.T) {
+	t.Parallel()
+	const free = 3
+	th := newThrottle(free)
+	now := time.Now()
+	for i := range free {
+		if wait := th.begin(key{}, now); wait > 0 {
+			t.Fatalf("attempt %d at once waits %v", i, wait)
+		}
+	}
+	if wait := th.begin(key{}, now); wait != undecided {
+		t.Errorf("one more than is free at once waits %v, want %v", wait, undecided)
+	}
+	for range free {
+		th.forgive(key{}, false)
+	}
+	for range free + 1 { // the last one is beyond the free ones
+		if wait := th.begin(key{}, now); wait > 0 {
+			t.Fatalf("after right ones one waits %v", wait)
+		}
+		if closed := th.of(key{}).closed; !closed.IsZero() {
+			t.Fatalf("closed until %v by an attempt under way", closed)
+		}
+		th.fail(key{}, now)
+	}
+	if wait := th.begin(key{}, now); wait != firstClosed {
+		t.Errorf("after %d failures one waits %v, want %v", free+1, wait, firstClosed)
+	}
 }
 
 func TestClientAddress(t *testing.T) {
