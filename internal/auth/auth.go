@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -132,8 +133,8 @@ func New(cfg Config) *Auth {
 // OnEnd has f told of every log-in that ends: by End, by being idle, or pushed out by newer ones. It must be called before Start; f is called without locks.
 func (a *Auth) OnEnd(f func(login string)) { a.onEnd = f }
 
-// InUse has f asked, before a log-in ends for being idle, whether something still lives by it, such as an open socket, over which no further HTTP requests
-// come (agent-api 2.6: connects count too). It must be called before Start; f is called without locks.
+// InUse has f asked, before a log-in ends for being idle or to make room for another, whether something still lives by it, such as an open socket, over
+// which no further HTTP requests come (agent-api 2.6: connects count too). It must be called before Start; f is called without locks.
 func (a *Auth) InUse(f func(login string) bool) { a.inUse = f }
 
 // Authenticate says who sent r, and marks her log-in as seen. If the answer has to set a cookie, its header is added to w. The errors are
@@ -199,26 +200,26 @@ func (a *Auth) byToken(ctx context.Context, token string, now time.Time) (*login
 	if l := a.logins.find(h, now); l != nil {
 		return l, nil
 	}
-	l, surplus, err := a.fromStore(ctx, h, token, u, now)
-	a.drop(ctx, surplus)
+	l, crowd, err := a.fromStore(ctx, h, token, u, now)
+	a.makeRoom(ctx, crowd)
 	return l, err
 }
 
 // fromStore takes a log-in into the table which an earlier run of the server has made.
-func (a *Auth) fromStore(ctx context.Context, h tokenHash, token string, u *directory.User, now time.Time) (_ *login, surplus string, err error) {
+func (a *Auth) fromStore(ctx context.Context, h tokenHash, token string, u *directory.User, now time.Time) (_ *login, crowd []string, err error) {
 	a.rows.RLock()
 	defer a.rows.RUnlock()
 	row, err := a.cfg.Store.Login(ctx, h)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return nil, "", nil
+		return nil, nil, nil
 	case err != nil:
-		return nil, "", fmt.Errorf("look up a log-in: %w", err)
+		return nil, nil, fmt.Errorf("look up a log-in: %w", err)
 	case row.UserID != u.ID || now.Sub(row.Seen) > a.cfg.IdleTimeout:
-		return nil, "", nil
+		return nil, nil, nil
 	}
-	l, surplus := a.logins.adopt(&login{hash: h, token: token, user: u, csrf: row.CSRF, created: row.Created, seen: now, saved: row.Seen})
-	return l, surplus, nil
+	l, crowd := a.logins.adopt(&login{hash: h, token: token, user: u, csrf: row.CSRF, created: row.Created, seen: now, saved: row.Seen})
+	return l, crowd, nil
 }
 
 // logIn makes a log-in, or finds the user's shared one.
@@ -233,8 +234,8 @@ func (a *Auth) logIn(ctx context.Context, u *directory.User, share bool, now tim
 		return nil, err
 	}
 	row := fresh.row() // now: once it is entered, other requests see and change it
-	l, surplus := a.logins.enter(fresh, share)
-	a.drop(ctx, surplus)
+	l, crowd := a.logins.enter(fresh, share)
+	a.makeRoom(ctx, crowd)
 	if l != fresh {
 		return l, nil
 	}
@@ -283,11 +284,18 @@ func (a *Auth) remove(ctx context.Context, login string) (ended bool, err error)
 	return true, nil
 }
 
-// drop ends a log-in that nobody has asked to end, if there is one of this name.
-func (a *Auth) drop(ctx context.Context, login string) {
-	if login == "" {
+// makeRoom ends one log-in of a crowd: the first by which nothing lives, or else the first. A desktop on an open socket makes no requests, so it may well be the
+// one seen least recently.
+func (a *Auth) makeRoom(ctx context.Context, crowd []string) {
+	if len(crowd) == 0 {
 		return
 	}
+	free := slices.IndexFunc(crowd, func(login string) bool { return !a.inUse(login) })
+	a.drop(ctx, crowd[max(free, 0)])
+}
+
+// drop ends a log-in that nobody has asked to end, if there is one of this name.
+func (a *Auth) drop(ctx context.Context, login string) {
 	if err := a.End(ctx, login); err != nil {
 		a.cfg.Logger.Warn("an ended log-in is still stored; it will be pruned when it is idle", "login", login, "error", err)
 	}

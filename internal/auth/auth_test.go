@@ -313,6 +313,39 @@ func TestTooManyLoginsOfOneUserPushOutTheOldest(t *testing.T) {
 	}
 }
 
+// agent-api 2.6: a desktop that works over a socket makes no requests, and must not be pushed out for that. If all work, the oldest goes, never the new one.
+func TestTooManyLoginsSpareThoseInUse(t *testing.T) {
+	t.Parallel()
+	another := request{user: "dana", password: "right-dana", cookies: []string{"stale"}}
+	for name, tc := range map[string]struct {
+		inUse func(i int) bool
+		ended int
+	}{
+		"the oldest is in use":  {func(i int) bool { return i == 0 }, 1},
+		"the newest is not":     {func(i int) bool { return i < maxLogins-1 }, maxLogins - 1},
+		"all are in use":        {func(int) bool { return true }, 0},
+		"none but the last are": {func(i int) bool { return i == maxLogins-1 }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAuth(t)
+			working, order, ended := map[string]bool{}, []string{}, []string{}
+			a.InUse(func(login string) bool { return working[login] })
+			a.OnEnd(func(login string) { ended = append(ended, login) })
+			for i := range maxLogins {
+				p, _ := mustAsk(t, a, another)
+				working[p.Login] = tc.inUse(i)
+				order = append(order, p.Login)
+			}
+			_, c := mustAsk(t, a, another)
+			if len(ended) != 1 || ended[0] != order[tc.ended] {
+				t.Errorf("ended %v, want %s", ended, order[tc.ended])
+			}
+			mustAsk(t, a, request{cookies: []string{c.Value}})
+		})
+	}
+}
+
 // A desktop starts with many requests at once; they are one log-in, and one that is right is never refused.
 func TestManyRequestsAtOnceShareOneLogin(t *testing.T) {
 	t.Parallel()

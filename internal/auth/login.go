@@ -19,7 +19,7 @@ const (
 	tokenBytes = 32
 	// maxToken bounds what is taken for a token: the user's id, a dot, the random part.
 	maxToken = 128
-	// maxLogins is how many log-ins one user may have at a time. One more ends the one that was seen least recently.
+	// maxLogins is how many log-ins one user may have at a time. One more ends another: see [Auth.makeRoom].
 	maxLogins = 64
 )
 
@@ -118,13 +118,13 @@ func (ls *logins) touch(name string, now time.Time) {
 }
 
 // enter puts a new log-in into the table. If it is to be shared and the user has a shared one by now, that one is returned instead. If the user
-// has more than maxLogins now, surplus names the one that was seen least recently, for the caller to end.
-func (ls *logins) enter(l *login, share bool) (entered *login, surplus string) {
+// has more than maxLogins now, crowd names the others, the one seen least recently first, for the caller to end one.
+func (ls *logins) enter(l *login, share bool) (entered *login, crowd []string) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if share {
 		if other := ls.see(ls.shared[l.user.ID], l.seen); other != nil {
-			return other, ""
+			return other, nil
 		}
 		ls.shared[l.user.ID] = l
 	}
@@ -132,24 +132,27 @@ func (ls *logins) enter(l *login, share bool) (entered *login, surplus string) {
 }
 
 // adopt puts a log-in that was read from the store into the table, unless another request has put it there meanwhile.
-func (ls *logins) adopt(l *login) (adopted *login, surplus string) {
+func (ls *logins) adopt(l *login) (adopted *login, crowd []string) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if other := ls.byHash[l.hash]; other != nil {
-		return other, ""
+		return other, nil
 	}
 	return l, ls.put(l)
 }
 
 // put enters l. The caller holds mu.
-func (ls *logins) put(l *login) (surplus string) {
+func (ls *logins) put(l *login) (crowd []string) {
 	ls.byHash[l.hash], ls.byName[l.name()] = l, l
-	all := append(ls.byUser[l.user.ID], l)
-	ls.byUser[l.user.ID] = all
-	if len(all) <= maxLogins {
-		return ""
+	others := ls.byUser[l.user.ID]
+	ls.byUser[l.user.ID] = append(others, l)
+	if len(others) < maxLogins {
+		return nil
 	}
-	return slices.MinFunc(all, func(a, b *login) int { return a.seen.Compare(b.seen) }).name()
+	for _, other := range slices.SortedStableFunc(slices.Values(others), func(a, b *login) int { return a.seen.Compare(b.seen) }) {
+		crowd = append(crowd, other.name())
+	}
+	return crowd
 }
 
 // take removes the log-in of this name and returns it, or nil.
