@@ -509,6 +509,44 @@ func TestLastSeenSurvivesARestart(t *testing.T) {
 	})
 }
 
+// slowStore takes a second for each log-in, and as many at a time as it is given.
+type slowStore struct {
+	store.Store
+	saved atomic.Int32
+}
+
+func (s *slowStore) SaveLogin(ctx context.Context, l store.Login) error {
+	pass(time.Second)
+	s.saved.Add(1)
+	return s.Store.SaveLogin(ctx, l)
+}
+
+// A round saves many at a time, so that they share commits, and not all at once. Stop does so with a context that has ended.
+func TestLoginsAreSavedTogether(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s store.Store) {
+		slow := &slowStore{Store: s}
+		a := newAuth(t, func(c *Config) { c.Store = slow })
+		start := time.Now()
+		for range 2 * maxSaves {
+			l, err := newLogin(a.cfg.Directory.UserByName("dana"), start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.logins.enter(l, false)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		a.saveSeen(ended)
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("%d log-ins took %v, want two rounds of a second", 2*maxSaves, took)
+		}
+		if n := slow.saved.Load(); n != 2*maxSaves || len(a.logins.unsaved()) > 0 {
+			t.Errorf("%d were saved, %d are still to be", n, len(a.logins.unsaved()))
+		}
+	})
+}
+
 func TestRightPairsAreRememberedForAWhile(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, s store.Store) {

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/halley-chat/halley/internal/store"
 )
 
@@ -15,6 +17,9 @@ const (
 	minRound = time.Second
 	maxRound = time.Minute
 )
+
+// maxSaves is how many log-ins are being saved at a time.
+const maxSaves = 32
 
 // Start removes stored log-ins that became idle while no server ran, and returns when the sweeper runs.
 func (a *Auth) Start(ctx context.Context) error {
@@ -71,13 +76,18 @@ func (a *Auth) sweep(ctx context.Context, now time.Time) {
 	}
 }
 
-// saveSeen writes when each log-in was last seen.
+// saveSeen writes when each log-in was last seen. Rows that are under way together share a commit.
 func (a *Auth) saveSeen(ctx context.Context) {
+	saving, going := errgroup.WithContext(context.WithoutCancel(ctx)) // Stop has them saved as well
+	saving.SetLimit(maxSaves)
 	for _, row := range a.logins.unsaved() {
-		if err := a.save(ctx, row); err != nil {
-			a.cfg.Logger.Warn("log-ins not saved; a restart would count them as idle for longer", "error", err)
-			return // the next row would fail alike; all are tried again in the next round
+		if going.Err() != nil {
+			break // the next row would fail alike; all are tried again in the next round
 		}
+		saving.Go(func() error { return a.save(going, row) })
+	}
+	if err := saving.Wait(); err != nil {
+		a.cfg.Logger.Warn("log-ins not saved; a restart would count them as idle for longer", "error", err)
 	}
 }
 
