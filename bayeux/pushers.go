@@ -174,17 +174,18 @@ func (srv *Server) sayLastWords(w lastWords) {
 // closed with 1008, and so is a websocket that has no session: what was good at
 // its upgrade is good no longer.
 func (srv *Server) Revoke(match func(Principal) bool) {
-	leaving := map[*socket]bool{} // closed when they have got their sessions' last words
 	for _, s := range srv.sessions.all() {
 		if match(s.principal) {
 			s.mu.Lock()
-			leaving[s.sock] = true
+			if s.sock != nil {
+				s.sock.leaving.Store(true)
+			}
 			s.mu.Unlock()
 			s.remove(EndRevoked)
 		}
 	}
 	for _, k := range srv.sockets.list() {
-		if !leaving[k] && match(k.peer.Principal) {
+		if !k.leaving.Load() && match(k.peer.Principal) {
 			k.close(ws.StatusPolicyViolation)
 		}
 	}

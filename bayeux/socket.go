@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -27,6 +28,7 @@ type socket struct {
 	deflate bool
 	ctx     context.Context
 	cancel  context.CancelFunc
+	leaving atomic.Bool // its session was revoked; it is closed after the last words (DC-7)
 
 	mu      sync.Mutex
 	drained sync.Cond // out was emptied, or the writer has ended
