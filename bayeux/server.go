@@ -171,7 +171,7 @@ func (srv *Server) recovered(what string, then func()) {
 	}
 }
 
-// newID returns 130 random bits in base 36, lower case (SS-9, CK-4).
+// newID returns more than 128 random bits in base 36, lower case (SS-9, CK-4).
 func newID() string {
 	limit := new(big.Int).Exp(big.NewInt(36), big.NewInt(26), nil) // 36^26 > 2^134
 	n, err := rand.Int(rand.Reader, limit)
