@@ -95,13 +95,13 @@ func (s *strikes) end() { s.underWay = max(s.underWay-1, 0) }
 
 // forget takes off one failure for each decay that has passed.
 func (s *strikes) forget(now time.Time, decay time.Duration) {
-	n := now.Sub(s.since) / decay
-	if n >= time.Duration(s.failed) {
-		s.failed, s.since = 0, now
+	passed := now.Sub(s.since)
+	if n := int64(passed / decay); n < int64(s.failed) {
+		s.failed -= int(n)
+		s.since = now.Add(-(passed % decay))
 		return
 	}
-	s.failed -= int(n)
-	s.since = s.since.Add(n * decay)
+	s.failed, s.since = 0, now
 }
 
 // of returns the counter of k. The caller holds mu.
