@@ -521,8 +521,21 @@ func TestNotYours(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if _, err := h.Operate(t.Context(), omar, cc.ChatID, chat.Accept{}, nil); !errors.Is(err, chat.ErrNotFound) {
-			t.Errorf("omar accepts dana's offer: %v", err)
+		// Whoever else wants it at the same moment, the chat is the one's to whom it was offered (B3).
+		var racing sync.WaitGroup
+		errs := map[string]error{}
+		var mu sync.Mutex
+		for _, user := range []string{omar, dana, lena} {
+			racing.Go(func() {
+				_, err := h.Operate(t.Context(), user, cc.ChatID, chat.Accept{}, nil)
+				mu.Lock()
+				defer mu.Unlock()
+				errs[user] = err
+			})
+		}
+		racing.Wait()
+		if errs[dana] != nil || !errors.Is(errs[omar], chat.ErrNotFound) || !errors.Is(errs[lena], chat.ErrNotFound) {
+			t.Errorf("three accept dana's offer: %v", errs)
 		}
 	})
 }
