@@ -141,11 +141,20 @@ func (a *API) startSession(c *call, q request) (answer, error) {
 func (a *API) endSession(c *call, q request) (answer, error) {
 	// A caller who does not wait for the answer is logged out all the same.
 	ctx := context.WithoutCancel(c.r.Context())
-	if _, err := a.Desk.LogOut(ctx, c.user.ID, q.once); err != nil {
+	login := c.auth.Login
+	if q.once != nil {
+		q.once.By = login
+	}
+	receipt, err := a.Desk.LogOut(ctx, c.user.ID, q.once)
+	if err != nil {
 		return nil, err
 	}
-	a.bayeux.Revoke(func(p bayeux.Principal) bool { return p.Login == c.auth.Login })
-	return nil, a.Auth.End(ctx, c.auth.Login)
+	if q.once != nil {
+		// A late repetition finishes what the first request began, should that have been cut short; who has logged in since is not its business (B5).
+		login = receipt.By
+	}
+	a.bayeux.Revoke(func(p bayeux.Principal) bool { return p.Login == login })
+	return nil, a.Auth.End(ctx, login)
 }
 
 // setState runs a readiness operation on one medium, or with medium "" on all of the session. others are further operations of the same address, for the

@@ -342,3 +342,25 @@ func TestIdempotencyKey(t *testing.T) {
 		t.Errorf("the longest key: %d %s", r.status, r.body)
 	}
 }
+
+// TestRepeatedLogOut checks B5: a log-out that is repeated under its key, late, does not log out who has come in since.
+func TestRepeatedLogOut(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	const end = `{"operationName":"EndContactCenterSession"}`
+	old := h.as("dana")
+	old.startWork()
+	if r := old.post("/api/v2/me", end, "Idempotency-Key", "e1"); r.status != http.StatusOK {
+		t.Fatalf("the first: %d %s", r.status, r.body)
+	}
+	now := h.as("dana")
+	now.startWork()
+	now.name = "" // her cookie alone
+	late := h.as("dana")
+	if r := late.post("/api/v2/me", end, "Idempotency-Key", "e1"); r.status != http.StatusOK || r.body != `{"statusCode":0}` {
+		t.Errorf("the repetition: %d %s", r.status, r.body)
+	}
+	if r := now.post("/api/v2/me/channels/chat", `{"operationName":"Ready"}`); r.status != http.StatusOK {
+		t.Errorf("the new log-in after it: %d %s", r.status, r.body)
+	}
+}

@@ -335,7 +335,13 @@ func (d *Desk) changeAgent(ctx context.Context, userID string, once *Once, chang
 		if err != nil {
 			return Receipt{}, fmt.Errorf("change the state of agent %s: %w", userID, err)
 		}
+		if result.Answered != nil {
+			return decodeReceipt(result.Answered)
+		}
 		d.announce(b, result, "", len(changed) > 0)
+		if once != nil {
+			return Receipt{By: once.By}, nil
+		}
 		return Receipt{}, nil
 	}
 }

@@ -70,12 +70,15 @@ func DefaultSettings() Settings {
 type Once struct {
 	Key string // names the request within its user and path, or its chat
 	Sum [sha256.Size]byte
+	By  string // the log-in that made the request, if the answer is to tell
 }
 
 // Receipt is the answer to an accepted command.
 type Receipt struct {
 	RefID     int64 `json:"refId,omitzero"`     // referenceId (agent-api 1.6); 0: the operation has none
 	LastIndex int64 `json:"lastIndex,omitzero"` // the chat's highest transcript index after it
+	// By is Once.By of the request that had the effect: of this one, or, if this one only repeats it, of the first.
+	By string `json:"by,omitzero"`
 }
 
 // Desk runs commands. Its methods may be called from many goroutines.

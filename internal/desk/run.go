@@ -192,6 +192,7 @@ func (d *Desk) answered(ctx context.Context, o *Once) (Receipt, bool, error) {
 }
 
 func (o *Once) answer(r Receipt, at time.Time) (*store.Once, error) {
+	r.By = o.By
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode a receipt: %w", err)
