@@ -85,7 +85,9 @@ func open(t testing.TB, tune func(*Settings)) *house {
 		t.Fatal(err)
 	}
 	local, encoder := bus.NewLocal(), NewEncoder(testBase, false, berlin)
-	work, err := desk.New(desk.Config{Store: db, Bus: local, Directory: d, Encoder: encoder, Settings: desk.DefaultSettings(), Logger: logger})
+	work, err := desk.New(desk.Config{
+		Node: "1", Store: db, Bus: local, Directory: d, Encoder: encoder, Settings: desk.DefaultSettings(), Logger: logger,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,6 +58,7 @@ func newStage(t *testing.T) *stage {
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	local := bus.NewLocal()
 	d, err := desk.New(desk.Config{
+		Node:  "1",
 		Store: db, Bus: local, Directory: dir, Settings: desk.DefaultSettings(), Logger: logger,
 		Encoder: agentapi.NewEncoder("http://chat.example.com/api/v2", false, time.UTC),
 	})

@@ -97,6 +97,7 @@ func open(t *testing.T, tune ...func(*Settings)) *office {
 	logger := slog.New(slog.NewTextHandler(io.MultiWriter(o.log, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	local := bus.NewLocal()
 	o.desk, err = desk.New(desk.Config{
+		Node:  "1",
 		Store: db, Bus: local, Directory: dir, Settings: desk.DefaultSettings(), Logger: logger,
 		Encoder: agentapi.NewEncoder("http://chat.example.com/api/v2", false, time.UTC),
 	})

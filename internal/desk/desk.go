@@ -36,6 +36,7 @@ type Config struct {
 	Encoder   Encoder
 	Settings  Settings
 	Logger    *slog.Logger
+	Node      string // names this node: no other has the name, and it is the same after a restart
 }
 
 // Encoder renders a notification exactly as it is pushed: its topic and the data under it. There is one, in the agent API.

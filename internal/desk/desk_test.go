@@ -71,6 +71,7 @@ func open(t *testing.T, folder string, tune func(*desk.Settings)) *house {
 	}
 	local := bus.NewLocal()
 	h, err := desk.New(desk.Config{
+		Node:  "1",
 		Store: db, Bus: local, Directory: dir, Settings: settings, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Encoder: agentapi.NewEncoder("http://desk.example/api/v2", false, time.UTC),
 	})
@@ -475,6 +476,32 @@ func TestLogOutAgainstLogIn(t *testing.T) {
 	})
 }
 
+// A node that was killed while it held the dispatcher's lease offers again as soon as it is back, not when the lease has run out.
+func TestOffersAfterAKill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		folder := t.TempDir()
+		h := open(t, folder, nil)
+		h.ready(dana)
+		h.stop()
+		db, err := sqlite.Open(t.Context(), folder, sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := db.Lease(t.Context(), "dispatcher", "1", time.Now(), 5*time.Second); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		h = open(t, folder, nil)
+		cc := h.customer("Pat")
+		synctest.Wait()
+		if got := h.sees(dana, cc); got != chat.Invited {
+			t.Errorf("dana sees %q", got)
+		}
+	})
+}
+
 // A log-out that a crash interrupted is finished at the next start.
 func TestInterruptedLogOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -612,6 +639,7 @@ func TestWatch(t *testing.T) {
 		}
 		local := bus.NewLocal()
 		d, err := desk.New(desk.Config{
+			Node:  "1",
 			Store: db, Bus: local, Directory: h.dir, Settings: desk.DefaultSettings(), Logger: slog.New(slog.DiscardHandler),
 			Encoder: agentapi.NewEncoder("http://desk.example/api/v2", false, time.UTC),
 		})

@@ -24,7 +24,7 @@ const (
 // dispatch offers waiting chats to agents for as long as this node holds the lease. The lease only keeps nodes from doing the same work: what
 // makes an assignment safe are the expectations of each offer's commit.
 func (d *Desk) dispatch(ctx context.Context) {
-	holder := newKey()
+	holder := d.Node // so that a node which was killed goes on at once when it comes back
 	defer func() {
 		// ctx has ended, but a lease given up now lets another node go on at once.
 		if _, err := d.Store.Lease(context.WithoutCancel(ctx), leaseDispatcher, holder, time.Now(), 0); err != nil {

@@ -135,6 +135,9 @@ func reachable(a net.Addr) string {
 	return net.JoinHostPort(loopback, fmt.Sprint(tcp.Port))
 }
 
+// node names this process among those that share a store: with SQLite it is the only one.
+const node = "1"
+
 // wire opens the store and makes the parts, from the bottom up.
 func (s *Server) wire() (err error) {
 	zone, err := s.cfg.Location()
@@ -147,6 +150,7 @@ func (s *Server) wire() (err error) {
 	s.bus = bus.NewLocal()
 	encoder := agentapi.NewEncoder(s.url+"/api/v2", s.cfg.Agent.IncludeMessageType, zone)
 	s.desk, err = desk.New(desk.Config{
+		Node:  node,
 		Store: s.store, Bus: s.bus, Directory: s.directory, Encoder: encoder, Settings: s.deskSettings(), Logger: s.log,
 	})
 	if err != nil {
