@@ -115,7 +115,7 @@ func TestAckCountsAgainstQueue(t *testing.T) { // AK-12
 }
 
 // The outbox loses nothing and keeps the order, whatever happens to its parcels
-// (DEL-1, DEL-8, DEL-11, AK-4, AK-13).
+// (DEL-1, DEL-8, DEL-11, AK-4, AK-13, LZ-3).
 func TestOutboxProperties(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -127,6 +127,15 @@ func TestOutboxProperties(t *testing.T) {
 			n := len(o.waiting)
 			for _, p := range o.parcels {
 				n += len(p.items)
+			}
+			lazy := 0
+			for _, it := range o.waiting {
+				if it.lazy {
+					lazy++
+				}
+			}
+			if lazy != o.lazy {
+				t.Fatalf("%d lazy messages, counted %d", lazy, o.lazy)
 			}
 			if n != o.count || n > max.count {
 				t.Fatalf("%d messages, counted %d, bound %d", n, o.count, max.count)
@@ -140,7 +149,7 @@ func TestOutboxProperties(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"": func(*rapid.T) { check() },
 			"push": func(t *rapid.T) {
-				if o.push(&event{array: []byte("[1]")}, max, EndSession) {
+				if o.push(&event{array: []byte("[1]")}, rapid.Bool().Draw(t, "lazy"), max, EndSession) {
 					pushed = append(pushed, o.last)
 				} else if o.count < max.count {
 					t.Fatal("refused below the bound")
@@ -207,7 +216,7 @@ func TestAckProperties(t *testing.T) {
 			"publish": func(t *rapid.T) {
 				published++
 				ev, _ := newEvent(Outgoing{Channel: "/k", Data: value(fmt.Sprint(published))})
-				s.push(ev, EndSession)
+				s.push(ev, 0, EndSession)
 			},
 			"connect": func(t *rapid.T) {
 				if rapid.Bool().Draw(t, "request lost") {

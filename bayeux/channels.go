@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ type channels struct {
 	byName   map[string]*channel
 	unused   map[*channel]struct{} // candidates of the sweep
 	sweeping bool                  // a sweep is due; none is while there is no candidate
+	defaults ChannelOptions        // of channels that server code has not declared
 }
 
 type channel struct {
@@ -24,8 +26,9 @@ type channel struct {
 	listeners   []Listener
 	authorisers []Authoriser
 	handler     Handler
-	call        bool         // handler answers remote calls (PUB-11)
-	idle        atomic.Int32 // sweeps since the last use
+	call        bool            // handler answers remote calls (PUB-11)
+	options     *ChannelOptions // nil: none of its own
+	idle        atomic.Int32    // sweeps since the last use
 }
 
 // sweepsToLive is how many sweeps an unused channel sees (CH-11).
@@ -35,6 +38,7 @@ func (c *channels) init(srv *Server) {
 	c.srv = srv
 	c.byName = make(map[string]*channel)
 	c.unused = make(map[*channel]struct{})
+	c.defaults = ChannelOptions{BroadcastToPublisher: srv.opt.BroadcastToPublisher}
 }
 
 func (c *channels) count() int {
@@ -80,7 +84,7 @@ func (c *channels) ensure(name string) *channel {
 
 // review makes ch a candidate of the sweep, or takes it off the list. c.mu is held.
 func (c *channels) review(ch *channel) {
-	if len(ch.subscribers) > 0 || len(ch.listeners) > 0 || len(ch.authorisers) > 0 || ch.handler != nil {
+	if len(ch.subscribers) > 0 || len(ch.listeners) > 0 || len(ch.authorisers) > 0 || ch.handler != nil || ch.options != nil {
 		delete(c.unused, ch)
 		return
 	}
@@ -153,14 +157,18 @@ func (c *channels) forget(s *Session, names map[string]int64) {
 }
 
 // subscribers returns the sessions that get a message on the channel, each once
-// (CH-8): those that named it, and those that match it through patterns only.
-func (c *channels) subscribers(name string) (exact, byPattern []*Session) {
+// (CH-8): those that named it, and those that match it through patterns only; and
+// the channel's options.
+func (c *channels) subscribers(name string) (exact, byPattern []*Session, options *ChannelOptions) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var named *channel
 	var seen map[*Session]struct{} // only when two patterns have subscribers
 	matches(name, func(p []byte) bool {
 		ch := c.byName[string(p)]
+		if ch != nil && options == nil {
+			options = ch.options
+		}
 		switch {
 		case ch == nil || len(ch.subscribers) == 0:
 		case named == nil && string(p) == name:
@@ -194,7 +202,7 @@ func (c *channels) subscribers(name string) (exact, byPattern []*Session) {
 		}
 		return true
 	})
-	return exact, byPattern
+	return exact, byPattern, cmp.Or(options, &c.defaults)
 }
 
 // listening returns what server code listens to the channel with, from the

@@ -167,6 +167,9 @@ type Outgoing struct {
 	Data jsontext.Value
 	// Ext is an object, or nil.
 	Ext jsontext.Value
+	// Lazy lets it wait for company (LZ-1): it leaves with the next message that is
+	// not lazy, with the next response, or when the lazy time-out has passed.
+	Lazy bool
 	// WhenFull says what happens to a session that has no room for it (DEL-11).
 	WhenFull Overflow
 }
@@ -189,6 +192,7 @@ type event struct {
 	channel string // without a trailing slash
 	array   []byte // [{"channel":…,"data":…}]
 	packed  packed // array, compressed for websocket
+	lazy    bool   // whatever its channel says (LZ-1)
 }
 
 // object is the message without the brackets.
@@ -221,7 +225,7 @@ func newEvent(o Outgoing) (*event, error) {
 	var ext extFields
 	ext.merge(o.Ext)
 	b = ext.appendMember(b)
-	return &event{channel: lookupName(o.Channel), array: append(b, "}]"...)}, nil
+	return &event{channel: lookupName(o.Channel), array: append(b, "}]"...), lazy: o.Lazy}, nil
 }
 
 // newBroadcast is newEvent for what goes to subscribers, which service channels

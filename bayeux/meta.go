@@ -379,11 +379,7 @@ func (x *exchange) publish(ctx context.Context, s *Session, m *Message) reply {
 	if familyOf(name) == familyService {
 		return x.serve(ctx, s, m, name)
 	}
-	var but *Session
-	if !srv.opt.BroadcastToPublisher.or(true) {
-		but = s
-	}
-	srv.broadcast(broadcastEvent(m), EndSession, but) // PR-2: queued before the reply exists
+	srv.broadcast(broadcastEvent(m), EndSession, s) // PR-2: queued before the reply exists
 	return replyTo(m)
 }
 
@@ -408,6 +404,6 @@ func (x *exchange) serve(ctx context.Context, s *Session, m *Message, name strin
 	if data != nil && !data.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 		return x.failed(m, publishDenied, errors.New("the handler's answer is not valid JSON"))
 	}
-	x.srv.queue(answerEvent(m, data, call, ok), EndSession, []*Session{s})
+	x.srv.queue(answerEvent(m, data, call, ok), 0, EndSession, []*Session{s})
 	return replyTo(m)
 }

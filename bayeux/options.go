@@ -73,6 +73,10 @@ type Options struct {
 	// MaxInterval is how long a silent session is kept beyond Interval (SS-1, SS-2).
 	// Default 10 s.
 	MaxInterval time.Duration
+	// MaxLazyTimeout is how long a lazy message waits for company on a channel
+	// without a time-out of its own (LZ-2). Default 5 s; Never: lazy messages are
+	// sent at once there.
+	MaxLazyTimeout time.Duration
 	// LongPolling and WS override these per transport (AD-4).
 	LongPolling HTTPOptions
 	WS          WSOptions
@@ -112,7 +116,7 @@ type Options struct {
 	// HandshakeReconnect adds maxInterval to the advice of a handshake (HS-13).
 	HandshakeReconnect bool
 	// BroadcastToPublisher gives a publisher its own messages when it is subscribed
-	// (PUB-4). Default On.
+	// (PUB-4), unless Server.Channel says otherwise. Default On.
 	BroadcastToPublisher Switch
 	// ValidateMessageFields checks the characters of ids and channels (MSG-8, CH-1).
 	// Default On.
@@ -224,6 +228,7 @@ func (o Options) withDefaults() (Options, error) {
 	duration(&o.Timeout, 30*time.Second)
 	duration(&o.MaxTimeout, 10*time.Minute)
 	duration(&o.MaxInterval, 10*time.Second)
+	duration(&o.MaxLazyTimeout, 5*time.Second)
 	duration(&o.MultiSessionInterval, 2*time.Second)
 	duration(&o.SweepPeriod, 997*time.Millisecond)
 	o.Interval = max(o.Interval, 0)

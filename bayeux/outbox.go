@@ -16,6 +16,7 @@ import (
 type outbox struct {
 	last    uint64 // number of the newest message
 	waiting []item // ascending
+	lazy    int    // how many of them are lazy
 	parcels []parcel
 	sealed  int64 // number of the newest parcel, empty ones included
 	bytes   int   // of all that waits or is under way
@@ -27,6 +28,7 @@ type item struct {
 	n     uint64
 	ev    *event
 	first int64 // number of the first parcel that carried it
+	lazy  bool  // it waits for company (LZ-1), until it is taken for the first time
 }
 
 // pipe is the way a parcel left, which decides what confirms it.
@@ -52,26 +54,28 @@ type parcel struct {
 type bounds struct{ count, bytes int }
 
 // push queues ev. It reports false when there is no room and the session must end.
-func (o *outbox) push(ev *event, max bounds, full Overflow) bool {
+func (o *outbox) push(ev *event, lazy bool, max bounds, full Overflow) bool {
 	for o.exceeds(ev, max) {
 		switch {
 		case full == EndSession:
 			return false
 		case full == DropOldest && len(o.waiting) > 0:
-			o.forget(o.waiting[:1])
-			o.waiting = o.waiting[1:]
+			o.forget(o.take(1, math.MaxInt, math.MaxUint64))
 		default:
 			return true
 		}
 	}
-	o.append(ev)
+	o.append(ev, lazy)
 	return true
 }
 
 // append queues ev whatever the bounds.
-func (o *outbox) append(ev *event) {
+func (o *outbox) append(ev *event, lazy bool) {
 	o.last++
-	o.waiting = append(o.waiting, item{n: o.last, ev: ev})
+	o.waiting = append(o.waiting, item{n: o.last, ev: ev, lazy: lazy})
+	if lazy {
+		o.lazy++
+	}
 	o.count++
 	o.bytes += len(ev.array)
 }
@@ -91,10 +95,23 @@ func (o *outbox) take(count, bytes int, upTo uint64) []item {
 		n++
 	}
 	taken := o.waiting[:n:n]
+	if o.lazy > 0 {
+		o.hurry(taken)
+	}
 	if o.waiting = o.waiting[n:]; len(o.waiting) == 0 {
 		o.waiting = nil
 	}
 	return taken
+}
+
+// hurry lets lazy messages wait for company no longer.
+func (o *outbox) hurry(items []item) {
+	for i := range items {
+		if items[i].lazy {
+			items[i].lazy = false
+			o.lazy--
+		}
+	}
 }
 
 // seal closes a parcel and returns its number. With ack that is the number of

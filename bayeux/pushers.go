@@ -156,7 +156,7 @@ func (srv *Server) sayLastWords(w lastWords) {
 		s.mu.Lock()
 		if s.cur.offer(p) {
 			for _, ev := range s.cur.take() {
-				s.out.append(ev)
+				s.out.append(ev, false)
 			}
 		}
 		s.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"hash/maphash"
 	"math/big"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,39 +112,35 @@ func (srv *Server) PublishUser(_ context.Context, user, channel string, data jso
 			to = append(to, s)
 		}
 	}
-	srv.queue(ev, EndSession, to)
+	srv.queue(ev, srv.channels.patience(ev), EndSession, to)
 	return nil
 }
 
-// broadcast queues ev for all who may read its channel, but for one (PUB-4).
-func (srv *Server) broadcast(ev *event, full Overflow, but *Session) {
-	exact, byPattern := srv.channels.subscribers(ev.channel)
+// broadcast queues ev for all who may read its channel; from is the client that
+// published it, if one did (PUB-4).
+func (srv *Server) broadcast(ev *event, full Overflow, from *Session) {
+	exact, byPattern, o := srv.channels.subscribers(ev.channel)
 	to := exact
 	for _, s := range byPattern {
 		if srv.mayRead(s, ev.channel) { // AZ-5
 			to = append(to, s)
 		}
 	}
-	if but != nil {
-		kept := to[:0]
-		for _, s := range to {
-			if s != but {
-				kept = append(kept, s)
-			}
-		}
-		to = kept
+	if from != nil && !o.BroadcastToPublisher.or(true) {
+		to = slices.DeleteFunc(to, func(s *Session) bool { return s == from })
 	}
-	srv.queue(ev, full, to)
+	srv.queue(ev, o.patience(ev, srv.opt.MaxLazyTimeout), full, to)
 }
 
-// queue puts ev into the sessions' queues. The stripe's lock is what makes all of
+// queue puts ev into the sessions' queues, where it may wait for company as long
+// as patience says (LZ-2). The stripe's lock is what makes all of
 // them see two messages of a channel in the same order (DEL-2).
-func (srv *Server) queue(ev *event, full Overflow, to []*Session) {
+func (srv *Server) queue(ev *event, patience time.Duration, full Overflow, to []*Session) {
 	var overflowing []*Session
 	stripe := &srv.order[maphash.String(srv.seed, ev.channel)%uint64(len(srv.order))]
 	stripe.Lock()
 	for _, s := range to {
-		if !s.push(ev, full) {
+		if !s.push(ev, patience, full) {
 			overflowing = append(overflowing, s)
 		}
 	}

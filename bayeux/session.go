@@ -35,8 +35,9 @@ type Session struct {
 
 	deadline time.Time // zero while none runs (SS-3)
 	alarm    *time.Timer
-	logged   time.Time // last line that the client caused (AZ-6)
-	quick    bool      // the first connect had advice.timeout 0 (DEL-15)
+	lazy     *lazyTimer // nil until a lazy message has waited
+	logged   time.Time  // last line that the client caused (AZ-6)
+	quick    bool       // the first connect had advice.timeout 0 (DEL-15)
 }
 
 // EndReason says why a session has ended.
@@ -118,7 +119,7 @@ func (s *Session) Send(o Outgoing) error {
 	if err != nil {
 		return err
 	}
-	s.srv.queue(ev, o.WhenFull, []*Session{s})
+	s.srv.queue(ev, s.srv.channels.patience(ev), o.WhenFull, []*Session{s})
 	return nil
 }
 
@@ -137,15 +138,20 @@ func (s *Session) Group(fn func()) {
 	fn()
 }
 
-// push queues a message and sees that it leaves. It reports false when the
+// push queues a message and sees that it leaves: at once, or when it has waited
+// for company as long as its patience lasts (LZ-2). It reports false when the
 // session has no room and must be removed (DEL-11).
-func (s *Session) push(ev *event, full Overflow) bool {
+func (s *Session) push(ev *event, patience time.Duration, full Overflow) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended != 0 {
 		return true
 	}
-	if !s.out.push(ev, bounds{s.srv.opt.MaxQueue, s.srv.opt.MaxQueueBytes}, full) {
+	lazy := patience > 0
+	if lazy {
+		s.waitForCompany(patience)
+	}
+	if !s.out.push(ev, lazy, bounds{s.srv.opt.MaxQueue, s.srv.opt.MaxQueueBytes}, full) {
 		return false
 	}
 	s.flush()
@@ -157,9 +163,10 @@ func (s *Session) deliverOnly() bool {
 	return s.ack || s.srv.opt.MetaConnectDeliverOnly || s.cur != nil && s.sock == nil
 }
 
-// ready reports whether something waits that may be sent.
+// ready reports whether something waits that is to be sent without further cause:
+// lazy messages alone are not (LZ-1).
 func (s *Session) ready() bool {
-	return len(s.out.waiting) > 0 || s.cur != nil && s.cur.page != nil
+	return len(s.out.waiting) > s.out.lazy || s.cur != nil && s.cur.page != nil
 }
 
 // lags reports whether the stream has more than was sent or read ahead. s.mu is held.
@@ -271,11 +278,12 @@ func (s *Session) removeIf(why EndReason, condition func() bool) bool {
 	if s.alarm != nil {
 		s.alarm.Stop()
 	}
+	s.lazy.stop()
 	subs := s.subscriptions
 	s.subscriptions = nil
 	switch why {
 	case EndByServer:
-		s.out.append(serverDisconnect)
+		s.out.append(serverDisconnect, false)
 	case EndDisconnected, EndExpired, EndOverflow: // DC-1, SS-5, DEL-11
 		s.out = outbox{}
 	}

@@ -296,6 +296,7 @@ func (k *socket) rest() {
 // messages adds what the session has to say, with the replies between (WS-14).
 func (k *socket) messages(l *load, s *Session) {
 	count, bytes := k.srv.opt.MaxBatch, k.srv.opt.MaxBatchBytes
+	cause := s.ready() // without one, lazy messages go with a reply only (LZ-2)
 	var events []*event
 	if s.cur != nil {
 		events = s.cur.take()
@@ -323,7 +324,7 @@ func (k *socket) messages(l *load, s *Session) {
 		}
 		k.replies(l, k.out[0].after)
 	}
-	if len(k.out) == 0 && count > 0 && bytes > 0 {
+	if cause && len(k.out) == 0 && count > 0 && bytes > 0 {
 		take(math.MaxUint64)
 	}
 	k.texts(l, events)
