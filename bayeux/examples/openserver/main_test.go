@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/halley-chat/halley/bayeux"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start runs the server as the command line would, until the end of the test, and returns its address.
+func start(t *testing.T, args ...string) string {
+	t.Helper()
+	address, _ := startStoppable(t, args...)
+	return address
+}
+
+// startStoppable is start for a test that stops the server itself.
+func startStoppable(t *testing.T, args ...string) (address string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := run(ctx, append([]string{"--listen", "127.0.0.1:0", "--drain", "100"}, args...), in, t.Output())
+		in.CloseWithError(errors.Join(err, io.EOF))
+		ended <- err
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, ok := strings.CutPrefix(strings.TrimSpace(line), "listening ")
+	if !ok {
+		t.Fatalf("the server said %q", line)
+	}
+	return address, stop
+}
+
+// visitor is a browser with one session.
+type visitor struct {
+	t    *testing.T
+	url  string
+	user string
+	id   string
+	http.Client
+}
+
+func visit(t *testing.T, address, user string) *visitor {
+	t.Helper()
+	v := &visitor{t: t, url: "http://" + address + "/cometd", user: user}
+	v.Timeout = 10 * time.Second
+	v.Transport = &http.Transport{}
+	t.Cleanup(v.CloseIdleConnections)
+	v.Jar, _ = cookiejar.New(nil)
+	_, rest, ok := strings.Cut(v.post(`{"channel":"/meta/handshake"}`), `"clientId":"`)
+	if !ok {
+		t.Fatalf("no client id in %s", rest)
+	}
+	v.id, _, _ = strings.Cut(rest, `"`)
+	return v
+}
+
+// post sends one message, "ID" in it being the client id, and returns the response.
+func (v *visitor) post(message string) string {
+	v.t.Helper()
+	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodPost, v.url+"/x", strings.NewReader(strings.ReplaceAll(message, `"ID"`, `"`+v.id+`"`)))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if v.user != "" {
+		req.SetBasicAuth(v.user, "any")
+	}
+	resp, err := v.Do(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// say publishes and returns the messages and the reply.
+func (v *visitor) say(channel, data string) string {
+	v.t.Helper()
+	return v.post(fmt.Sprintf(`{"channel":%q,"clientId":"ID","data":%s}`, channel, data))
+}
+
+// Each channel of open's list does what the list says.
+func TestEachRuleCanBeTried(t *testing.T) {
+	t.Parallel()
+	v := visit(t, start(t), "dana")
+	refused := func(channel, err string) string {
+		return fmt.Sprintf(`[{"channel":%q,"error":%q,"successful":false}]`, channel, err)
+	}
+	for _, c := range []struct{ channel, data, want string }{
+		{"/any", `1`, `[{"channel":"/any","successful":true}]`},
+		{"/nopub/a", `1`, refused("/nopub/a", "403:denied_by_security_policy:publish_denied")},
+		{"/nocreate/a", `1`, refused("/nocreate/a", "403:denied_by_security_policy:channel_create_denied")},
+		{"/authz/ok", `1`, `[{"channel":"/authz/ok","successful":true}]`},
+		{"/authz/deny", `1`, refused("/authz/deny", "403:not_here:publish_denied")},
+		{"/authz/ignore", `1`, refused("/authz/ignore", "403:denied_by_not_granting:publish_denied")},
+		{"/authz/union/yes", `1`, `[{"channel":"/authz/union/yes","successful":true}]`},
+		{"/authz/union/no", `1`, refused("/authz/union/no", "403:not_here:channel_create_denied")},
+		{"/authz/union/so", `1`, refused("/authz/union/so", "403:denied_by_not_granting:channel_create_denied")},
+		{"/vetoed", `1`, refused("/vetoed", "404::message_deleted")},
+		{"/fail", `1`, refused("/fail", "500::internal_error")},
+		{"/service/fail", `1`, refused("/service/fail", "500::internal_error")},
+		{"/service/echo", `[7]`, `[{"channel":"/service/echo","data":[7]},{"channel":"/service/echo","successful":true}]`},
+		{"/service/burst", `1`, `[{"channel":"/burst","data":{"n":0}},{"channel":"/burst","data":{"n":1}},{"channel":"/burst","data":{"n":2}},` +
+			`{"channel":"/service/burst","successful":true}]`},
+	} {
+		if diff := cmp.Diff(c.want, v.say(c.channel, c.data)); diff != "" {
+			t.Errorf("publish on %s (-want +got):\n%s", c.channel, diff)
+		}
+	}
+	for channel, err := range map[string]string{"/nosub/a": "403:denied_by_security_policy:subscribe_denied", "/failsub/a": "500::internal_error"} {
+		got := v.post(fmt.Sprintf(`{"channel":"/meta/subscribe","clientId":"ID","subscription":%q}`, channel))
+		if !strings.Contains(got, err) {
+			t.Errorf("subscribe to %s: %s, want %s", channel, got, err)
+		}
+	}
+	if got := v.post(`{"channel":"/meta/handshake","ext":{"auth":"bad"}}`); !strings.Contains(got, `"error":"403::handshake_denied"`) {
+		t.Errorf("a handshake with bad authentication: %s", got)
+	}
+}
+
+func TestServices(t *testing.T) {
+	t.Parallel()
+	address := start(t)
+	v := visit(t, address, "dana")
+	for order, want := range map[string]string{
+		`{"q":1}`:       `{"channel":"/service/call","data":{"q":1},"id":"7","successful":true}`,
+		`{"fail":true}`: `{"channel":"/service/call","data":{"fail":true},"id":"7","successful":false}`,
+	} {
+		if got := v.post(`{"channel":"/service/call","id":"7","clientId":"ID","data":` + order + `}`); !strings.Contains(got, want) {
+			t.Errorf("call with %s: %s, want %s", order, got, want)
+		}
+	}
+	v.post(`{"channel":"/meta/subscribe","clientId":"ID","subscription":"/me/*"}`)
+	if got := v.say("/service/user", `{"channel":"/me/x","data":5}`); !strings.Contains(got, `{"channel":"/me/x","data":5}`) {
+		t.Errorf("publish to the user's sessions: %s", got)
+	}
+	if got := visit(t, address, "").say("/service/revoke", "1"); !strings.Contains(got, "403:no_user:") {
+		t.Errorf("revocation of nobody: %s", got)
+	}
+	for _, last := range []string{"/service/bye", "/service/revoke"} {
+		v := visit(t, address, "erik")
+		v.say(last, "1")
+		if got := v.say("/any", "1"); !strings.Contains(got, "402::session_unknown") {
+			t.Errorf("after %s the session is still known: %s", last, got)
+		}
+	}
+}
+
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	s, err := parse([]string{
+		"--timeout", "1500", "--interval=0", "--ws-ping-interval", "0", "--max-interval", "2s", "--max-sessions-per-browser", "0",
+		"--broadcast-to-publisher=false", "--trust-client-session", "--transports", "long-polling,websocket", "--error-style=v3",
+		"--browser-cookie-max-age", "60", "--browser-cookie-same-site", "lax", "--max-message-size", "512", "--allowed-origins", "https://a.example, https://b.example",
+	}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bayeux.Options{
+		Timeout: 1500 * time.Millisecond, Interval: bayeux.Never, MaxInterval: 2 * time.Second,
+		MaxSessionsPerBrowser: bayeux.NeverHold, BroadcastToPublisher: bayeux.Off, TrustClientSession: true,
+		Transports: []bayeux.Transport{bayeux.LongPolling, bayeux.WebSocket}, ErrorStyle: bayeux.ErrorStyleV3,
+		BrowserCookie:  bayeux.CookieOptions{MaxAge: time.Minute, SameSite: http.SameSiteLaxMode},
+		LongPolling:    bayeux.HTTPOptions{MaxMessageSize: 512},
+		WS:             bayeux.WSOptions{PingInterval: bayeux.Never, MaxMessageSize: 512},
+		AllowedOrigins: []string{"https://a.example", "https://b.example"},
+	}
+	if diff := cmp.Diff(want, s.options); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
+	}
+	for _, args := range [][]string{{"--no-such-flag"}, {"--timeout", "soon"}, {"--error-style", "v9"}, {"extra"}, {"--max-queue", "many"}} {
+		if _, err := parse(args, io.Discard); !errors.As(err, new(usageError)) {
+			t.Errorf("%v: %v, want a usage error", args, err)
+		}
+	}
+	if err := run(t.Context(), []string{"--transports", "pigeon"}, io.Discard, io.Discard); !errors.As(err, new(usageError)) {
+		t.Errorf("an option that the library refuses: %v, want a usage error", err)
+	}
+}
+
+// The drain answers a held connect; net/http alone would wait for it.
+func TestStopAnswersHeldConnects(t *testing.T) {
+	t.Parallel()
+	address, stop := startStoppable(t)
+	v := visit(t, address, "")
+	const connect = `{"channel":"/meta/connect","clientId":"ID"}`
+	v.post(connect)
+	answers := make(chan string, 2)
+	for range 2 {
+		go func() { answers <- v.post(connect) }()
+	}
+	if got := <-answers; got != "" { // the older of two: so the newer is there
+		t.Fatalf("the first of two connects got %s", got)
+	}
+	stop()
+	if got := <-answers; !strings.Contains(got, `"successful":true`) {
+		t.Errorf("at the end the held connect got %s", got)
+	}
+}

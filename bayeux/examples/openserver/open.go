@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/halley-chat/halley/bayeux"
+)
+
+// open makes the server on which everything is allowed but where a rule is to be tried:
+//
+//	/nocreate/** /nosub/** /nopub/**        refused by policy
+//	/authz/ok, /authz/deny, /authz/ignore   authorisers that grant, deny (reason "not_here"), ignore
+//	/authz/union/**                         one that denies on …/no and ignores all else; another, on …/yes, grants
+//	/vetoed                                 a listener deletes every message
+//	/fail                                   a listener panics
+//	/failsub/**                             the policy panics when asked about a subscription
+//	handshake with ext.auth "bad"           refused
+//
+// and these services, the first five for whoever needs only those:
+//
+//	/service/echo      delivers the data back
+//	/service/burst     delivers {"n":0}, {"n":1}, {"n":2} on /burst
+//	/service/bye       disconnects the session
+//	/service/call      a remote call: answers with the data; fails when the data is {"fail":true}
+//	/service/fail      panics
+//	/service/user      publishes data.data on data.channel to the sessions of the sender's user
+//	/service/revoke    revokes the sessions of the sender's user
+func open(o bayeux.Options) (*bayeux.Server, error) {
+	o.Policy = policy{}
+	srv, err := bayeux.New(o)
+	if err != nil {
+		return nil, err
+	}
+	services := map[string]bayeux.Handler{"/service/echo": echo, "/service/burst": burst, "/service/bye": bye, "/service/fail": fail}
+	services["/service/user"] = func(ctx context.Context, from *bayeux.Session, m *bayeux.Message) (jsontext.Value, error) {
+		var order struct {
+			Channel string
+			Data    json.RawMessage
+		}
+		if err := json.Unmarshal(m.Data, &order); err != nil {
+			return nil, &bayeux.Refusal{Reason: "no_channel_and_data"}
+		}
+		return nil, srv.PublishUser(ctx, from.Principal().User, order.Channel, jsontext.Value(order.Data))
+	}
+	services["/service/revoke"] = func(_ context.Context, from *bayeux.Session, _ *bayeux.Message) (jsontext.Value, error) {
+		if from.Principal().User == "" {
+			return nil, &bayeux.Refusal{Reason: "no_user"} // or everybody without a name would have to go
+		}
+		srv.Revoke(func(p bayeux.Principal) bool { return p == from.Principal() })
+		return nil, nil
+	}
+	for name, fn := range services {
+		err = errors.Join(err, srv.Service(name, fn))
+	}
+	authorisers := map[string]bayeux.Authoriser{
+		"/authz/ok":        verdict(bayeux.Grant()),
+		"/authz/deny":      verdict(bayeux.Deny("not_here")),
+		"/authz/ignore":    verdict(bayeux.Ignore()),
+		"/authz/union/yes": verdict(bayeux.Grant()),
+		"/authz/union/**": func(_ context.Context, _ bayeux.Operation, channel string, _ *bayeux.Session, _ *bayeux.Message) bayeux.Verdict {
+			if channel == "/authz/union/no" {
+				return bayeux.Deny("not_here")
+			}
+			return bayeux.Ignore()
+		},
+	}
+	for name, a := range authorisers {
+		err = errors.Join(err, srv.Authorise(name, a))
+	}
+	return srv, errors.Join(err,
+		srv.Call("/service/call", call),
+		srv.Listen("/vetoed", func(context.Context, *bayeux.Session, *bayeux.Message) error { return bayeux.ErrVeto }),
+		srv.Listen("/fail", func(context.Context, *bayeux.Session, *bayeux.Message) error { panic("asked for on /fail") }),
+	)
+}
+
+// policy says yes, with the exceptions that open lists.
+type policy struct{ bayeux.DefaultPolicy }
+
+func (policy) CanHandshake(_ context.Context, _ bayeux.Peer, m *bayeux.Message) error {
+	var ext struct{ Auth json.RawMessage }
+	if m.Ext != nil && json.Unmarshal(m.Ext, &ext) == nil && bytes.Equal(ext.Auth, []byte(`"bad"`)) {
+		return &bayeux.Refusal{}
+	}
+	return nil
+}
+
+func (p policy) CanCreate(ctx context.Context, s *bayeux.Session, channel string, m *bayeux.Message) error {
+	return refuseBelow("/nocreate/", channel, p.DefaultPolicy.CanCreate(ctx, s, channel, m))
+}
+
+func (p policy) CanSubscribe(ctx context.Context, s *bayeux.Session, channel string, m *bayeux.Message) error {
+	if strings.HasPrefix(channel, "/failsub/") {
+		panic("asked for on " + channel)
+	}
+	return refuseBelow("/nosub/", channel, p.DefaultPolicy.CanSubscribe(ctx, s, channel, m))
+}
+
+func (p policy) CanPublish(ctx context.Context, s *bayeux.Session, channel string, m *bayeux.Message) error {
+	return refuseBelow("/nopub/", channel, p.DefaultPolicy.CanPublish(ctx, s, channel, m))
+}
+
+// refuseBelow refuses what stands below a prefix, and leaves the rest as it was decided.
+func refuseBelow(prefix, channel string, decided error) error {
+	if strings.HasPrefix(channel, prefix) {
+		return &bayeux.Refusal{}
+	}
+	return decided
+}
+
+func verdict(v bayeux.Verdict) bayeux.Authoriser {
+	return func(context.Context, bayeux.Operation, string, *bayeux.Session, *bayeux.Message) bayeux.Verdict {
+		return v
+	}
+}
+
+func echo(_ context.Context, _ *bayeux.Session, m *bayeux.Message) (jsontext.Value, error) {
+	return m.Data, nil
+}
+
+func burst(_ context.Context, from *bayeux.Session, _ *bayeux.Message) (answer jsontext.Value, err error) {
+	for _, data := range []string{`{"n":0}`, `{"n":1}`, `{"n":2}`} {
+		err = errors.Join(err, from.Deliver("/burst", jsontext.Value(data)))
+	}
+	return nil, err
+}
+
+func bye(_ context.Context, from *bayeux.Session, _ *bayeux.Message) (jsontext.Value, error) {
+	from.Disconnect()
+	return nil, nil
+}
+
+func call(_ context.Context, _ *bayeux.Session, m *bayeux.Message) (jsontext.Value, error) {
+	var order struct{ Fail bool }
+	if json.Unmarshal(m.Data, &order) == nil && order.Fail {
+		return nil, &bayeux.CallFailure{Data: m.Data}
+	}
+	return m.Data, nil
+}
+
+func fail(context.Context, *bayeux.Session, *bayeux.Message) (jsontext.Value, error) {
+	panic("asked for on /service/fail")
+}
