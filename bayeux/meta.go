@@ -84,6 +84,9 @@ func (x *exchange) adopt(s *Session, m *Message) bool {
 		s.mu.Unlock()
 		return false
 	}
+	if s.parked {
+		s.unpark(x.srv.opt.times(x.peer.Transport))
+	}
 	former := s.sock
 	if former != x.sock {
 		s.leaveSocket(x.srv.opt.times(x.peer.Transport))
@@ -198,7 +201,7 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 	r.types = srv.opt.Transports
 	r.advice = &Advice{Interval: v.interval, Timeout: v.timeout} // HS-3
 	if srv.opt.HandshakeReconnect {
-		r.advice.MaxInterval = v.maxInterval // HS-13
+		r.advice.MaxInterval = v.maxInterval + srv.opt.ResumeWindow // HS-13
 	}
 	if s.ack {
 		r.ext.set("ack", []byte("true"))

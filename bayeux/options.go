@@ -73,6 +73,10 @@ type Options struct {
 	// MaxInterval is how long a silent session is kept beyond Interval (SS-1, SS-2).
 	// Default 10 s.
 	MaxInterval time.Duration
+	// ResumeWindow is how long a session past its deadline is parked (DEL-14): its
+	// subscriptions and what waits for it are kept, within the limits below, and its
+	// client may go on as if it had not been away. Default 0: not at all.
+	ResumeWindow time.Duration
 	// MaxLazyTimeout is how long a lazy message waits for company on a channel
 	// without a time-out of its own (LZ-2). Default 5 s; Never: lazy messages are
 	// sent at once there.
@@ -232,6 +236,7 @@ func (o Options) withDefaults() (Options, error) {
 	duration(&o.MultiSessionInterval, 2*time.Second)
 	duration(&o.SweepPeriod, 997*time.Millisecond)
 	o.Interval = max(o.Interval, 0)
+	o.ResumeWindow = max(o.ResumeWindow, 0)
 	count(&o.MaxQueue, 1000)
 	count(&o.MaxQueueBytes, 4<<20)
 	count(&o.MaxBatch, 200)

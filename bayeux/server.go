@@ -236,6 +236,7 @@ func (t *tasks) close() {
 type Stats struct {
 	// At this moment.
 	Sessions, Held, Sockets, Channels int
+	Parked                            int // of the sessions, those past their deadline (DEL-14)
 
 	// Since the start.
 	Handshakes  int64 // successful ones
@@ -254,14 +255,14 @@ type Stats struct {
 type counters struct {
 	handshakes, queued, delivered, redelivered, received      atomic.Int64
 	refusals, stolen, expired, overflows, failures, malformed atomic.Int64
-	held                                                      atomic.Int64
+	held, parked                                              atomic.Int64
 }
 
 // Stats returns the counts of this moment. It is cheap.
 func (srv *Server) Stats() Stats {
 	c := &srv.counters
 	return Stats{
-		Sessions: srv.sessions.count(), Held: int(c.held.Load()), Sockets: srv.sockets.count(), Channels: srv.channels.count(),
+		Sessions: srv.sessions.count(), Held: int(c.held.Load()), Parked: int(c.parked.Load()), Sockets: srv.sockets.count(), Channels: srv.channels.count(),
 		Handshakes: c.handshakes.Load(), Queued: c.queued.Load(), Delivered: c.delivered.Load(), Redelivered: c.redelivered.Load(),
 		Received: c.received.Load(), Refusals: c.refusals.Load(), StolenIDs: c.stolen.Load(), Expired: c.expired.Load(),
 		Overflows: c.overflows.Load(), Failures: c.failures.Load(), Malformed: c.malformed.Load(),

@@ -35,6 +35,7 @@ type Session struct {
 
 	deadline time.Time // zero while none runs (SS-3)
 	alarm    *time.Timer
+	parked   bool       // past its deadline and kept (DEL-14)
 	lazy     *lazyTimer // nil until a lazy message has waited
 	logged   time.Time  // last line that the client caused (AZ-6)
 	quick    bool       // the first connect had advice.timeout 0 (DEL-15)
@@ -147,7 +148,7 @@ func (s *Session) push(ev *event, patience time.Duration, full Overflow) bool {
 	if s.ended != 0 {
 		return true
 	}
-	lazy := patience > 0
+	lazy := patience > 0 && !s.parked
 	if lazy {
 		s.waitForCompany(patience)
 	}
@@ -238,13 +239,17 @@ func (s *Session) linger(c *connect) {
 func (s *Session) checkDeadline() {
 	passed := func() bool {
 		left := time.Until(s.deadline)
-		if s.deadline.IsZero() {
+		switch {
+		case s.deadline.IsZero():
 			return false
-		}
-		if left > 0 { // never early (SS-7)
+		case left > 0: // never early (SS-7)
 			s.alarm.Reset(left)
+			return false
+		case s.parked || s.srv.opt.ResumeWindow <= 0:
+			return true
 		}
-		return left <= 0
+		s.park()
+		return false
 	}
 	if s.removeIf(EndExpired, passed) {
 		s.srv.counters.expired.Add(1)
@@ -274,6 +279,7 @@ func (s *Session) removeIf(why EndReason, condition func() bool) bool {
 		return false
 	}
 	s.ended = why
+	s.leaveParked()
 	s.deadline = time.Time{}
 	if s.alarm != nil {
 		s.alarm.Stop()
