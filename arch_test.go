@@ -53,6 +53,7 @@ var mayImport = []line{
 	{"internal/customer", nil},
 
 	// All together.
+	{"internal/line", nil}, // for tests
 	{"internal/config", []string{"internal/agent", "internal/auth", "internal/directory"}},
 	{"internal/telemetry", nil},
 	{"internal/server", []string{

@@ -2,9 +2,7 @@ package server_test
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -14,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/halley-chat/halley/bayeuxclient"
+	"github.com/halley-chat/halley/internal/line"
 	"github.com/halley-chat/halley/internal/server/servertest"
 )
 
@@ -35,7 +34,11 @@ func throughBrokenNetwork(t *testing.T, transport string, ack bool) {
 	const messages = 400
 	srv := servertest.Start(t)
 	dana := srv.Agent(t, "dana") // her REST calls, and a desktop with a good line
-	bad := newBadLine(t, strings.TrimPrefix(srv.URL, "http://"))
+	bad, err := line.Listen(strings.TrimPrefix(srv.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bad.Close)
 
 	var mu sync.Mutex
 	var got []int64 // indices in the order of arrival
@@ -43,7 +46,7 @@ func throughBrokenNetwork(t *testing.T, transport string, ack bool) {
 	web := &http.Transport{}
 	t.Cleanup(web.CloseIdleConnections)
 	client, err := bayeuxclient.Dial(t.Context(), bayeuxclient.Options{
-		URL: "http://" + bad.address + "/api/v2/notifications", HTTP: &http.Client{Jar: dana.HTTP.Jar, Transport: web},
+		URL: "http://" + bad.Address() + "/api/v2/notifications", HTTP: &http.Client{Jar: dana.HTTP.Jar, Transport: web},
 		Transports: []string{transport}, Ack: ack, Backoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond,
 		MaxNetworkDelay: 2 * time.Second,
 		OnState: func(s bayeuxclient.State) {
@@ -74,7 +77,7 @@ func throughBrokenNetwork(t *testing.T, transport string, ack bool) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	bad.turnBad() // only now: the log-in is not what is tested
+	turnBad(bad) // only now: the log-in is not what is tested
 
 	pat := srv.Customer(t, "support")
 	dana.Accept()
@@ -103,92 +106,25 @@ func throughBrokenNetwork(t *testing.T, transport string, ack bool) {
 	if ack && repeated > 0 {
 		t.Errorf("%d notifications came twice in spite of acknowledgements", repeated)
 	}
-	if last != messages+2 || bad.cuts() < 3 {
-		t.Errorf("%d of %d arrived; the line was cut %d times", last, messages+2, bad.cuts())
+	if last != messages+2 || bad.Cuts() < 3 {
+		t.Errorf("%d of %d arrived; the line was cut %d times", last, messages+2, bad.Cuts())
 	}
-	t.Logf("%d cuts, %d repeated", bad.cuts(), repeated)
+	t.Logf("%d cuts, %d repeated", bad.Cuts(), repeated)
 }
 
-// badLine passes connections on to a server. Once it has turned bad it cuts each after a random number of bytes, in either direction, with a reset or a close.
-type badLine struct {
-	address string
-	mu      sync.Mutex
-	random  *rand.Rand
-	bad     bool
-	early   []net.Conn // made before it turned bad
-	cut     int
-}
-
-func newBadLine(t *testing.T, server string) *badLine {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &badLine{address: l.Addr().String(), random: rand.New(rand.NewPCG(4, 2))}
-	var running sync.WaitGroup
-	running.Go(func() {
-		for {
-			near, err := l.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", server)
-			if err != nil {
-				near.Close()
-				continue
-			}
-			running.Go(func() { b.carry(near, far) })
+// turnBad cuts the connections that there are, and each that comes after a random number of bytes, in either direction, with a reset or a close.
+func turnBad(bad *line.Line) {
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(4, 2))
+	bad.Next(func() line.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		up, down := int64(1000+random.IntN(3000)), int64(500+random.IntN(9500))
+		if random.IntN(4) == 0 {
+			down = 1 << 20 // or else a full batch would never get through
 		}
+		reset := random.IntN(2) == 0
+		return line.Fault{Up: line.Way{Cut: up, Reset: reset}, Down: line.Way{Cut: down, Reset: reset}}
 	})
-	t.Cleanup(func() { l.Close(); running.Wait() })
-	return b
-}
-
-// turnBad cuts what is there, and each connection that comes.
-func (b *badLine) turnBad() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.bad = true
-	for _, c := range b.early {
-		c.Close()
-	}
-}
-
-// carry copies both ways until one side ends or the line is cut.
-func (b *badLine) carry(near, far net.Conn) {
-	b.mu.Lock()
-	limits := [2]int64{int64(1000 + b.random.IntN(3000)), int64(500 + b.random.IntN(9500))} // from the client, from the server
-	if b.random.IntN(4) == 0 {
-		limits[1] = 1 << 20 // or else a full batch would never get through
-	}
-	reset := b.random.IntN(2) == 0
-	if !b.bad {
-		limits = [2]int64{1 << 40, 1 << 40}
-		b.early = append(b.early, near)
-	}
-	b.mu.Unlock()
-	var copying sync.WaitGroup
-	for i, pair := range [][2]net.Conn{{far, near}, {near, far}} {
-		copying.Go(func() {
-			n, _ := io.Copy(pair[0], io.LimitReader(pair[1], limits[i]))
-			if n == limits[i] {
-				b.mu.Lock()
-				b.cut++
-				b.mu.Unlock()
-				if tcp, ok := near.(*net.TCPConn); ok && reset {
-					tcp.SetLinger(0)
-				}
-			}
-			near.Close()
-			far.Close()
-		})
-	}
-	copying.Wait()
-}
-
-func (b *badLine) cuts() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.cut
+	bad.Reset()
 }
