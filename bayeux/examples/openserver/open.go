@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -19,6 +20,7 @@ import (
 //	/authz/union/**                         one that denies on …/no and ignores all else; another, on …/yes, grants
 //	/vetoed                                 a listener deletes every message
 //	/fail                                   a listener panics
+//	/lazy                                   messages wait for company, 1500 ms at most
 //	/failsub/**                             the policy panics when asked about a subscription
 //	handshake with ext.auth "bad"           refused
 //
@@ -74,6 +76,7 @@ func open(o bayeux.Options) (*bayeux.Server, error) {
 		err = errors.Join(err, srv.Authorise(name, a))
 	}
 	return srv, errors.Join(err,
+		srv.Channel("/lazy", bayeux.ChannelOptions{Lazy: true, LazyTimeout: 1500 * time.Millisecond}),
 		srv.Call("/service/call", call),
 		srv.Listen("/vetoed", func(context.Context, *bayeux.Session, *bayeux.Message) error { return bayeux.ErrVeto }),
 		srv.Listen("/fail", func(context.Context, *bayeux.Session, *bayeux.Message) error { panic("asked for on /fail") }),
