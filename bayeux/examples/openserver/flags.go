@@ -66,6 +66,7 @@ func flags(o *bayeux.Options) []option {
 		{"interval", &o.Interval, "pause between connects"},
 		{"max-interval", &o.MaxInterval, "how long a silent session is kept beyond the interval"},
 		{"meta-connect-deliver-only", &o.MetaConnectDeliverOnly, "messages travel with connect replies only"},
+		{"resume-window", &o.ResumeWindow, "how long a session past its deadline is parked; 0: not at all"},
 		{"max-lazy-timeout", &o.MaxLazyTimeout, "how long a lazy message waits for company, where its channel does not say; 0: not at all"},
 		{"max-queue", &o.MaxQueue, "messages that may wait for a session; -1: any number"},
 		{"max-queue-bytes", &o.MaxQueueBytes, "bytes that may wait for a session; -1: any number"},
