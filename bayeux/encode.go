@@ -66,6 +66,7 @@ type reply struct {
 	// Of a successful handshake only.
 	clientID string
 	types    []Transport
+	messages []item // that travel with it (HS-12)
 }
 
 // replyTo begins the reply to m with what it echoes (MSG-6, MSG-7).
@@ -116,6 +117,10 @@ func (r *reply) append(b []byte) []byte {
 			b = appendString(b, string(t))
 		}
 		b = append(b, ']')
+		if n := len(r.messages); n > 0 {
+			b = append(b, `,"x-messages":`...)
+			b = strconv.AppendInt(b, int64(n), 10)
+		}
 	}
 	if r.advice != nil {
 		b = append(b, `,"advice":`...)

@@ -358,11 +358,18 @@ func encode(events []*event, items []item, replies []reply) []byte {
 			b = append(b, ',')
 		}
 	}
+	appendItems := func(items []item) {
+		for _, it := range items {
+			separate()
+			b = append(b, it.ev.object()...)
+		}
+	}
 	appendReplies := func(handshake bool) {
 		for i := range replies {
 			if (replies[i].clientID != "") == handshake {
 				separate()
 				b = replies[i].append(b)
+				appendItems(replies[i].messages)
 			}
 		}
 	}
@@ -371,10 +378,7 @@ func encode(events []*event, items []item, replies []reply) []byte {
 		separate()
 		b = append(b, ev.object()...)
 	}
-	for _, it := range items {
-		separate()
-		b = append(b, it.ev.object()...)
-	}
+	appendItems(items)
 	appendReplies(false)
 	return append(b, ']')
 }

@@ -3,6 +3,7 @@ package bayeux
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -203,10 +204,30 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 	if srv.opt.HandshakeReconnect {
 		r.advice.MaxInterval = v.maxInterval + srv.opt.ResumeWindow // HS-13
 	}
-	if s.ack {
+	switch {
+	case srv.opt.AllowMessageDeliveryDuringHandshake:
+		s.welcome(&r)
+	case s.ack:
 		r.ext.set("ack", []byte("true"))
 	}
 	return r
+}
+
+// welcome lets what waits already travel with the handshake reply (HS-12). Nothing
+// of it is kept: its client learns its id from the same response, so whatever it
+// sends next shows that all arrived.
+func (s *Session) welcome(r *reply) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, r.messages = s.takeBatch()
+	s.out.forget(r.messages)
+	s.srv.counters.delivered.Add(int64(len(r.messages)))
+	if batch := s.out.seal(parcel{}); s.ack { // AK-10
+		if s.cur != nil {
+			batch = number(s.position()) // AK-14
+		}
+		r.ext.set("ack", fmt.Appendf(nil, `{"enabled":true,"batch":%d}`, batch))
+	}
 }
 
 // announce tells the embedding server of a new session. It reports false when

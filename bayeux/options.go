@@ -119,6 +119,9 @@ type Options struct {
 	DuplicateMetaConnectHTTPResponseCode int
 	// HandshakeReconnect adds maxInterval to the advice of a handshake (HS-13).
 	HandshakeReconnect bool
+	// AllowMessageDeliveryDuringHandshake lets messages that OnSession sends travel
+	// with the handshake reply (HS-12), behind it. Some clients expect one object there.
+	AllowMessageDeliveryDuringHandshake bool
 	// BroadcastToPublisher gives a publisher its own messages when it is subscribed
 	// (PUB-4), unless Server.Channel says otherwise. Default On.
 	BroadcastToPublisher Switch
