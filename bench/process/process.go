@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// Server is a running halley serve.
+// Server is a running halley serve, or what Run has started.
 type Server struct {
 	URL     string
 	Started time.Duration // from exec to the first answer of /readyz
@@ -78,6 +78,24 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 		}
 	}
 	return nil, ctx.Err()
+}
+
+// Run starts any server that prints "listening ADDRESS" on its standard output, and returns when it has.
+func Run(cmd *exec.Cmd) (_ *Server, err error) {
+	s := &Server{cmd: cmd}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	if s.URL, err = address(out); err != nil {
+		return nil, errors.Join(err, s.Kill())
+	}
+	s.Started = time.Since(began)
+	return s, nil
 }
 
 var listening = regexp.MustCompile(`listening.*?(127\.0\.0\.1:\d+)`)
