@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"mime"
 	"net/http"
 	"net/url"
@@ -101,25 +102,41 @@ func parseForm(b []byte, lim limits) ([]Message, error) {
 	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) > 0 && (t[0] == '[' || t[0] == '{') {
 		return parse(b, lim)
 	}
+	return parseFields(string(b), lim)
+}
+
+// parseFields reads the messages of all message fields of a form or query, in
+// order (LP-3, JP-2).
+func parseFields(form string, lim limits) ([]Message, error) {
 	var all []Message
 	found := false
-	for pair := range strings.SplitSeq(string(b), "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		if name != "message" {
-			continue
-		}
+	for value := range fields(form, "message") {
 		text, err := url.QueryUnescape(value)
 		if err != nil {
 			return nil, fmt.Errorf("%w: a message field is not properly escaped", errMalformed)
 		}
-		msgs, err := parse([]byte(text), limits{lim.depth, lim.messages - len(all)})
+		msgs, err := parse([]byte(text), lim)
 		if err != nil {
 			return nil, err
+		}
+		if len(all)+len(msgs) > lim.messages {
+			return nil, fmt.Errorf("%w: at most %d", errTooMany, lim.messages)
 		}
 		all, found = append(all, msgs...), true
 	}
 	if !found {
-		return nil, fmt.Errorf("%w: a form needs a message field", errMalformed)
+		return nil, fmt.Errorf("%w: a message field is missing", errMalformed)
 	}
 	return all, nil
+}
+
+// fields yields the values of the fields with that name, still escaped.
+func fields(form, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for pair := range strings.SplitSeq(form, "&") {
+			if key, value, _ := strings.Cut(pair, "="); key == name && !yield(value) {
+				return
+			}
+		}
+	}
 }

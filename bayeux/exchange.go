@@ -339,7 +339,7 @@ func (x *exchange) transport() Transport {
 	if x.sock != nil {
 		return WebSocket
 	}
-	return LongPolling
+	return x.peer.Transport
 }
 
 // encode joins what goes out into one array: the handshake reply, the messages,

@@ -23,7 +23,7 @@ func TestMessagesDuringHandshake(t *testing.T) {
 	t.Parallel()
 	reply := func(count string) string {
 		return `{"channel":"/meta/handshake","id":"1","successful":true,"clientId":"<A>","version":"1.0","minimumVersion":"1.0",` +
-			`"supportedConnectionTypes":["websocket","long-polling"]` + count + `,` + fullAdvice + `}`
+			`"supportedConnectionTypes":["websocket","long-polling","callback-polling"]` + count + `,` + fullAdvice + `}`
 	}
 	m := func(n int) string { return fmt.Sprintf(`{"channel":"/welcome","data":%d}`, n) }
 	both(t, welcoming(0), func(t *testing.T, b *bench, c client) {

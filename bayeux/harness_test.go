@@ -208,6 +208,16 @@ func both(t *testing.T, opt Options, f func(t *testing.T, b *bench, c client)) {
 	})
 }
 
+// everywhereInTime is everywhere in virtual time.
+func everywhereInTime(t *testing.T, opt Options, f func(t *testing.T, b *bench, c client)) {
+	t.Helper()
+	bothInTime(t, opt, f)
+	t.Run("J", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T) { b := startInMemory(t, opt); f(t, b, b.script()) })
+	})
+}
+
 // bothInTime is both in virtual time.
 func bothInTime(t *testing.T, opt Options, f func(t *testing.T, b *bench, c client)) {
 	t.Helper()
@@ -221,10 +231,24 @@ func bothInTime(t *testing.T, opt Options, f func(t *testing.T, b *bench, c clie
 	})
 }
 
+// everywhere is both, and callback-polling (J).
+func everywhere(t *testing.T, opt Options, f func(t *testing.T, b *bench, c client)) {
+	t.Helper()
+	both(t, opt, f)
+	t.Run("J", func(t *testing.T) {
+		t.Parallel()
+		b := start(t, opt)
+		f(t, b, b.script())
+	})
+}
+
 // another returns one more client of the same kind.
 func (b *bench) another(c client) client {
-	if c.transport() == WebSocket {
+	switch c.transport() {
+	case WebSocket:
 		return b.websocket(nil)
+	case CallbackPolling:
+		return b.script()
 	}
 	return b.polling()
 }
@@ -296,15 +320,17 @@ func objects(text []byte) ([]string, error) {
 
 func isReply(object string) bool { return strings.Contains(object, `"successful":`) }
 
-// pollingClient speaks long-polling with a cookie jar, like a browser.
+// pollingClient speaks long-polling, or callback-polling when it has a callback,
+// with a cookie jar, like a browser.
 type pollingClient struct {
-	b      *bench
-	hc     *http.Client
-	tr     *http.Transport
-	header http.Header
-	path   string
-	mu     sync.Mutex
-	cid    string
+	b        *bench
+	hc       *http.Client
+	tr       *http.Transport
+	header   http.Header
+	path     string
+	callback string
+	mu       sync.Mutex
+	cid      string
 }
 
 func (b *bench) polling() *pollingClient {
@@ -319,7 +345,19 @@ func (b *bench) polling() *pollingClient {
 	return c
 }
 
-func (c *pollingClient) transport() Transport { return LongPolling }
+// script returns a client that speaks callback-polling.
+func (b *bench) script() *pollingClient {
+	c := b.polling()
+	c.callback = "cometd.on_1"
+	return c
+}
+
+func (c *pollingClient) transport() Transport {
+	if c.callback != "" {
+		return CallbackPolling
+	}
+	return LongPolling
+}
 
 func (c *pollingClient) id() string {
 	c.mu.Lock()
@@ -333,13 +371,21 @@ func (c *pollingClient) setID(id string) {
 	c.cid = id
 }
 
-// post sends a body and returns what came back, ids replaced.
-func (c *pollingClient) post(body string) (*http.Response, string, error) {
-	return c.do(context.Background(), http.MethodPost, strings.NewReader(strings.ReplaceAll(body, "<A>", c.id())))
+// post sends messages and returns what came back, ids replaced.
+func (c *pollingClient) post(messages string) (*http.Response, string, error) {
+	messages = strings.ReplaceAll(messages, "<A>", c.id())
+	if c.callback == "" {
+		return c.do(context.Background(), http.MethodPost, strings.NewReader(messages))
+	}
+	return c.send(context.Background(), http.MethodGet, c.path+"?jsonp="+c.callback+"&message="+url.QueryEscape(messages), nil)
 }
 
 func (c *pollingClient) do(ctx context.Context, method string, body io.Reader) (*http.Response, string, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://desk.example"+c.path, body)
+	return c.send(ctx, method, c.path, body)
+}
+
+func (c *pollingClient) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, string, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://desk.example"+path, body)
 	if err != nil {
 		return nil, "", err
 	}
@@ -372,6 +418,13 @@ func (c *pollingClient) exchange(messages string) ([]string, error) {
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("status %d: %q", resp.StatusCode, body)
+	}
+	if c.callback != "" {
+		inner, found := strings.CutPrefix(body, "/**/"+c.callback+"(")
+		if !found || !strings.HasSuffix(inner, ")") {
+			return nil, fmt.Errorf("not a call: %q", body)
+		}
+		body = strings.TrimSuffix(inner, ")")
 	}
 	return objects([]byte(body))
 }

@@ -36,12 +36,14 @@ func (srv *Server) route(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet && wantsUpgrade(r) && srv.offers(WebSocket):
 		srv.upgrade(w, r)
 	case r.Method == http.MethodPost && srv.offers(LongPolling):
-		srv.poll(w, r)
+		srv.poll(w, r, LongPolling, "")
+	case r.Method == http.MethodGet && srv.offers(CallbackPolling):
+		srv.callbackPoll(w, r)
 	case r.Method == http.MethodPost, r.Method == http.MethodGet:
 		refuse(w, http.StatusBadRequest, "this transport is not offered")
 	default:
 		w.Header().Set("Allow", "GET, POST, OPTIONS")
-		refuse(w, http.StatusMethodNotAllowed, "use POST, or GET with a websocket upgrade")
+		refuse(w, http.StatusMethodNotAllowed, "use POST, GET with a websocket upgrade, or GET with a callback")
 	}
 }
 
@@ -58,9 +60,10 @@ func refuse(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n")) // the client may have gone, which is its own affair
 }
 
-// poll serves one POST (chapter 11).
-func (srv *Server) poll(w http.ResponseWriter, r *http.Request) {
-	x := srv.newPoll(r)
+// poll serves one request over HTTP (chapters 11 and 12). The callback is that of
+// callback-polling.
+func (srv *Server) poll(w http.ResponseWriter, r *http.Request, t Transport, callback string) {
+	x := srv.newPoll(r, t)
 	defer x.endAnswer()
 	if !srv.take(w, r, x) {
 		return
@@ -87,16 +90,22 @@ func (srv *Server) poll(w http.ResponseWriter, r *http.Request) {
 	if x.made != nil && srv.browserCookie(r) == "" { // CK-1
 		http.SetCookie(w, srv.newBrowserCookie(x.made.cookie, r))
 	}
-	err := srv.respond(w, r, res.body)
+	h := w.Header()
+	h.Set("Content-Type", "application/json") // LP-9
+	if callback != "" {
+		h.Set("Content-Type", "text/javascript;charset=UTF-8") // JP-3
+		res.body = script(callback, res.body)
+	}
+	err := srv.respond(w, r, t, res.body)
 	res.written(err)
 	x.part()
 }
 
-func (srv *Server) newPoll(r *http.Request) *exchange {
+func (srv *Server) newPoll(r *http.Request, t Transport) *exchange {
 	return &exchange{
 		srv: srv,
 		peer: &Peer{
-			Transport: LongPolling, Principal: principalOf(r.Context()),
+			Transport: t, Principal: principalOf(r.Context()),
 			RemoteAddr: r.RemoteAddr, URL: r.URL, Header: r.Header,
 		},
 		cookie: srv.browserCookie(r),
@@ -116,10 +125,14 @@ func (srv *Server) keptAlive(r *http.Request) *trackedConn {
 	return srv.trackedConnOf(r.Context())
 }
 
-// take reads and processes the body. It is a function of its own so that a held
-// connect does not keep the request's bytes.
+// take reads and processes the messages. It is a function of its own so that a
+// held connect does not keep the request's bytes.
 func (srv *Server) take(w http.ResponseWriter, r *http.Request, x *exchange) bool {
-	msgs, err := srv.readMessages(w, r)
+	read := srv.readPosted
+	if x.peer.Transport == CallbackPolling {
+		read = srv.readQuery
+	}
+	msgs, err := read(w, r)
 	if err == nil && len(msgs) == 0 {
 		err = errMalformed
 	}
@@ -140,17 +153,18 @@ func (srv *Server) take(w http.ResponseWriter, r *http.Request, x *exchange) boo
 	return true
 }
 
-func (srv *Server) readMessages(w http.ResponseWriter, r *http.Request) ([]Message, error) {
+func (srv *Server) readPosted(w http.ResponseWriter, r *http.Request) ([]Message, error) {
 	b, err := readBody(w, r, srv.opt.LongPolling.MaxMessageSize)
 	if err != nil {
 		return nil, err
 	}
-	lim := limits{srv.opt.JSONDepth, srv.opt.MaxMessagesPerRequest}
 	if isForm(r.Header.Get("Content-Type")) {
-		return parseForm(b, lim)
+		return parseForm(b, srv.limits())
 	}
-	return parse(b, lim)
+	return parse(b, srv.limits())
 }
+
+func (srv *Server) limits() limits { return limits{srv.opt.JSONDepth, srv.opt.MaxMessagesPerRequest} }
 
 // wait holds the request until its connect is released. It reports false when the
 // client has gone: then nothing is taken from the queue, and the deadline runs
@@ -178,9 +192,8 @@ func (srv *Server) wait(ctx context.Context, x *exchange) bool {
 
 // respond writes a response and pushes it to the network, so that an error tells
 // that it did not leave (DEL-8).
-func (srv *Server) respond(w http.ResponseWriter, r *http.Request, body []byte) error {
+func (srv *Server) respond(w http.ResponseWriter, r *http.Request, t Transport, body []byte) error {
 	h := w.Header()
-	h.Set("Content-Type", "application/json") // LP-9
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store") // LP-10
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -188,7 +201,7 @@ func (srv *Server) respond(w http.ResponseWriter, r *http.Request, body []byte) 
 		return err
 	}
 	rc := http.NewResponseController(w)
-	if err := rc.SetWriteDeadline(time.Now().Add(srv.opt.LongPolling.WriteTimeout)); err == nil {
+	if err := rc.SetWriteDeadline(time.Now().Add(srv.opt.overHTTP(t).WriteTimeout)); err == nil {
 		defer func() { _ = rc.SetWriteDeadline(time.Time{}) }() // the next response has its own
 	}
 	if _, err := w.Write(body); err != nil {

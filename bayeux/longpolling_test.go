@@ -105,7 +105,7 @@ func TestStatusTable(t *testing.T) {
 	}
 }
 
-func TestTransportSwitchedOff(t *testing.T) { // 11.3, HS-2
+func TestTransportSwitchedOff(t *testing.T) { // 11.3, HS-2, JP-8
 	t.Parallel()
 	b := start(t, Options{Transports: []Transport{WebSocket}})
 	if resp, _ := b.request("POST", "/", `[{"channel":"/meta/handshake"}]`); resp.StatusCode != 400 {
@@ -117,6 +117,9 @@ func TestTransportSwitchedOff(t *testing.T) { // 11.3, HS-2
 	}
 	p := start(t, Options{Transports: []Transport{LongPolling}})
 	if resp, _ := p.request("GET", "/", "", "Upgrade", "websocket", "Connection", "Upgrade"); resp.StatusCode != 400 {
+		t.Error(resp.Status)
+	}
+	if resp, _ := p.request("GET", "/?jsonp=a&message=%5B%7B%7D%5D", ""); resp.StatusCode != 400 {
 		t.Error(resp.Status)
 	}
 }
@@ -175,12 +178,16 @@ func TestTwoSessionsInOneRequest(t *testing.T) {
 // Line 27, A3, A4: CK-2, CK-3, CK-4, CK-5, CK-6, LP-7.
 func TestBrowserCookie(t *testing.T) {
 	t.Parallel()
-	for _, trust := range []bool{false, true} {
+	for _, tc := range []struct {
+		trust  bool
+		client func(*bench) *pollingClient
+	}{{false, (*bench).polling}, {true, (*bench).polling}, {false, (*bench).script}, {true, (*bench).script}} {
+		trust := tc.trust
 		b := start(t, Options{TrustClientSession: trust})
-		c := b.polling()
+		c := tc.client(b)
 		handshake(t, c, "")
 		for _, cookie := range []string{"", "BAYEUX_BROWSER=wrong", "OTHER=1"} {
-			d := b.polling()
+			d := tc.client(b)
 			d.setID(c.id())
 			if cookie != "" {
 				d.header.Set("Cookie", cookie)

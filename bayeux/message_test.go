@@ -171,7 +171,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func FuzzForm(f *testing.F) { // LP-3
-	for _, s := range []string{"message=" + url.QueryEscape(`[{"channel":"/a"}]`), "message=%zz", "a=b&message={}&message=[]", "message", "&&=", ` [{}]`} {
+	for _, s := range []string{"message=" + url.QueryEscape(`[{"channel":"/a"}]`), "message=%zz", "a=b&message={}&message=[]", "message", "&&=", ` [{}]`, strings.Repeat("message={}&", 11)} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

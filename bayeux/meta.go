@@ -36,7 +36,7 @@ func (x *exchange) peek(m *Message) *Session {
 	if x.session != nil && m.ClientID == x.session.id {
 		return x.session
 	}
-	if s := x.srv.sessions.find(m.ClientID); s != nil && x.owns(s) {
+	if s := x.srv.sessions.find(m.ClientID); s != nil && x.owns(s) && x.reaches(s) {
 		return s
 	}
 	return nil
@@ -58,11 +58,25 @@ func (x *exchange) find(m *Message) *Session {
 		}
 		return nil
 	}
+	if !x.reaches(s) {
+		return nil
+	}
 	return s
 }
 
+// reaches reports whether the session is known to this transport: of those over
+// HTTP it uses one only, the first (LP-8).
+func (x *exchange) reaches(s *Session) bool {
+	if x.sock != nil || x.srv.opt.TrustClientSession {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.http == "" || s.http == x.peer.Transport
+}
+
 // owns reports whether the session belongs to the principal (SS-10, WS-28) and to
-// the browser (CK-5, LP-8) of this exchange. Over websocket a cookie is not asked
+// the browser (CK-5) of this exchange. Over websocket a cookie is not asked
 // for, but if there is one it must be the right one (16).
 func (x *exchange) owns(s *Session) bool {
 	if !s.principal.same(x.peer.Principal) {
@@ -87,6 +101,9 @@ func (x *exchange) adopt(s *Session, m *Message) bool {
 	}
 	if s.parked {
 		s.unpark(x.srv.opt.times(x.peer.Transport))
+	}
+	if x.sock == nil {
+		s.http = x.peer.Transport
 	}
 	former := s.sock
 	if former != x.sock {
@@ -163,6 +180,9 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 		return r
 	}
 	s := &Session{srv: srv, id: newID(), principal: x.peer.Principal, cookie: x.cookie, sock: x.sock}
+	if x.sock == nil {
+		s.http = x.peer.Transport
+	}
 	s.ack = srv.opt.Ack.or(true) && extFlag(m.Ext, "ack") // AK-1
 	if srv.opt.Source != nil && s.principal.User != "" {
 		head, err := srv.opt.Source.Head(ctx, s.principal.User)

@@ -20,7 +20,7 @@ func TestHandshakeReply(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `[{"channel":"/meta/handshake","id":"1","successful":true,"clientId":"<A>","version":"1.0","minimumVersion":"1.0",` +
-		`"supportedConnectionTypes":["websocket","long-polling"],` + fullAdvice + `}]`
+		`"supportedConnectionTypes":["websocket","long-polling","callback-polling"],` + fullAdvice + `}]`
 	if body != want {
 		t.Errorf("got  %s\nwant %s", body, want)
 	}
@@ -115,11 +115,11 @@ func TestHandshakeReconnect(t *testing.T) {
 	})
 }
 
-// Lines 5 and 7: CN-1, CN-2, CN-3, CN-6, CN-9, CN-11, AD-1, AD-2, AD-3.
+// Lines 5 and 7: CN-1, CN-2, CN-3, CN-6, CN-9, CN-11, AD-1, AD-2, AD-3, JP-6.
 func TestConnectIsHeld(t *testing.T) {
 	t.Parallel()
 	for _, advice := range []string{"", `,"advice":{"timeout":0}`} {
-		bothInTime(t, Options{}, func(t *testing.T, b *bench, c client) {
+		everywhereInTime(t, Options{}, func(t *testing.T, b *bench, c client) {
 			shake(t, c, "")
 			begin := time.Now()
 			same(t, c.ask(connectMessage("1", advice)), `{"channel":"/meta/connect","id":"1","successful":true,`+fullAdvice+`}`)
@@ -168,36 +168,36 @@ func TestConnectAdvice(t *testing.T) {
 // Line 8, A5: CN-10.
 func TestNewerConnectOverHTTP(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		b := startInMemory(t, Options{DuplicateMetaConnectHTTPResponseCode: 408})
-		c := b.polling()
-		handshake(t, c, "")
-		type result struct {
-			status int
-			body   string
+	bubble(t, func(t *testing.T) { testNewerConnect(t, (*bench).polling) })
+	bubble(t, func(t *testing.T) { testNewerConnect(t, (*bench).script) }) // JP-6
+}
+
+func testNewerConnect(t *testing.T, client func(*bench) *pollingClient) {
+	b := startInMemory(t, Options{DuplicateMetaConnectHTTPResponseCode: 408})
+	c := client(b)
+	handshake(t, c, "")
+	type result struct {
+		status int
+		body   string
+	}
+	older := make(chan result, 1)
+	go func() {
+		resp, body, err := c.post(connectMessage("1", ""))
+		if err != nil {
+			t.Error(err)
 		}
-		older := make(chan result, 1)
-		go func() {
-			resp, body, err := c.post(connectMessage("1", ""))
-			if err != nil {
-				t.Error(err)
-			}
-			older <- result{resp.StatusCode, body}
-		}()
-		synctest.Wait()
-		newer := c.begin(connectMessage("2", ""))
-		if r := <-older; r.status != 408 || r.body != "" {
-			t.Errorf("the older one got %+v", r)
-		}
-		synctest.Wait()
-		if newer.isDone() {
-			t.Error("the newer one is not held")
-		}
-		if err := b.srv.Publish(context.Background(), "/x", value("1")); err != nil {
-			t.Fatal(err)
-		}
-		same(t, newer.wait(), `{"channel":"/meta/connect","id":"2","successful":true}`)
-	})
+		older <- result{resp.StatusCode, body}
+	}()
+	synctest.Wait()
+	newer := c.begin(connectMessage("2", ""))
+	if r := <-older; r.status != 408 || r.body != "" {
+		t.Errorf("the older one got %+v", r)
+	}
+	synctest.Wait()
+	if newer.isDone() {
+		t.Error("the newer one is not held")
+	}
+	same(t, newer.wait(), `{"channel":"/meta/connect","id":"2","successful":true}`)
 }
 
 func TestNewerConnectOverWebsocket(t *testing.T) { // CN-10
@@ -230,7 +230,7 @@ func TestBatchedConnectIsNotHeld(t *testing.T) {
 // Line 10, A3, A9: CN-12, CN-14, DC-3, MSG-12.
 func TestUnknownSession(t *testing.T) {
 	t.Parallel()
-	both(t, Options{}, func(t *testing.T, b *bench, c client) {
+	everywhere(t, Options{}, func(t *testing.T, b *bench, c client) {
 		for _, id := range []string{`,"clientId":"stranger"`, ``, `,"clientId":""`, `,"clientId":7`, `,"clientId":null`} {
 			same(t, c.ask(`[{"channel":"/meta/connect","id":"1"`+id+`}]`),
 				`{"channel":"/meta/connect","id":"1","error":"402::session_unknown","successful":false,"advice":{"reconnect":"handshake","interval":0,"timeout":30000}}`)

@@ -15,8 +15,9 @@ type Transport string
 
 // The transports that are built.
 const (
-	WebSocket   Transport = "websocket"
-	LongPolling Transport = "long-polling"
+	WebSocket       Transport = "websocket"
+	LongPolling     Transport = "long-polling"
+	CallbackPolling Transport = "callback-polling" // JSONP
 )
 
 // ErrorStyle chooses the texts of error fields (9.2); the codes are the same in all.
@@ -61,7 +62,7 @@ const (
 // documented default. Times are advised to clients in whole milliseconds.
 type Options struct {
 	// Transports lists what is allowed, in the order in which the handshake reply
-	// names it (HS-2). Default: websocket, long-polling.
+	// names it (HS-2). Default: websocket, long-polling, callback-polling.
 	Transports []Transport
 
 	// Timeout is how long a connect is held (CN-3). Default 30 s; Never: not held.
@@ -81,9 +82,10 @@ type Options struct {
 	// without a time-out of its own (LZ-2). Default 5 s; Never: lazy messages are
 	// sent at once there.
 	MaxLazyTimeout time.Duration
-	// LongPolling and WS override these per transport (AD-4).
-	LongPolling HTTPOptions
-	WS          WSOptions
+	// LongPolling, JSONP and WS override these per transport (AD-4). Errors name
+	// what is in them with the prefixes long-polling.json, long-polling.jsonp and ws.
+	LongPolling, JSONP HTTPOptions
+	WS                 WSOptions
 
 	// MetaConnectDeliverOnly lets messages travel with connect replies only (DEL-6).
 	MetaConnectDeliverOnly bool
@@ -113,6 +115,12 @@ type Options struct {
 	TrustClientSession bool
 	// BrowserCookie shapes the cookie of chapter 13.
 	BrowserCookie CookieOptions
+
+	// CallbackParameter is the parameter of a callback-polling request that names its
+	// callback (JP-1). Default jsonp.
+	CallbackParameter string
+	// CallbackParameterMaxLength bounds that name, in bytes. Default 64.
+	CallbackParameterMaxLength int
 
 	// DuplicateMetaConnectHTTPResponseCode answers the older of two connects of a
 	// session (CN-10). Default 500; at least 400.
@@ -165,11 +173,13 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// HTTPOptions are those of the transport long-polling.
+// HTTPOptions are those of one transport over HTTP.
 type HTTPOptions struct {
 	// Timeout, Interval and MaxInterval override those of Options when not zero.
 	Timeout, Interval, MaxInterval time.Duration
-	// MaxMessageSize bounds a request's body, also after unpacking, in bytes. Default 1 MiB.
+	// MaxMessageSize bounds a request's body, also after unpacking, and the query of
+	// callback-polling, in bytes. Default 1 MiB; a query ends at the limit that the
+	// http.Server sets to headers, if that is lower.
 	MaxMessageSize int
 	// WriteTimeout bounds the writing of one response. Default 30 s.
 	WriteTimeout time.Duration
@@ -225,11 +235,11 @@ type CookieOptions struct {
 // withDefaults returns o with every default filled in, or says what is wrong with it.
 func (o Options) withDefaults() (Options, error) {
 	if len(o.Transports) == 0 {
-		o.Transports = []Transport{WebSocket, LongPolling}
+		o.Transports = []Transport{WebSocket, LongPolling, CallbackPolling}
 	}
 	for _, t := range o.Transports {
-		if t != WebSocket && t != LongPolling {
-			return o, fmt.Errorf("transports: %q is not known; use %q and %q", t, WebSocket, LongPolling)
+		if t != WebSocket && t != LongPolling && t != CallbackPolling {
+			return o, fmt.Errorf("transports: %q is not known; use %q, %q and %q", t, WebSocket, LongPolling, CallbackPolling)
 		}
 	}
 	duration(&o.Timeout, 30*time.Second)
@@ -249,16 +259,22 @@ func (o Options) withDefaults() (Options, error) {
 	count(&o.MaxSubscriptionsPerSession, 1000)
 	count(&o.MaxSessionsPerBrowser, 1)
 	count(&o.HTTP2MaxSessionsPerBrowser, Unlimited)
+	if o.CallbackParameter == "" {
+		o.CallbackParameter = "jsonp"
+	}
+	count(&o.CallbackParameterMaxLength, 64)
 	count(&o.DuplicateMetaConnectHTTPResponseCode, http.StatusInternalServerError)
 	if c := o.DuplicateMetaConnectHTTPResponseCode; c < 400 || c > 599 {
 		return o, fmt.Errorf("duplicateMetaConnectHttpResponseCode: %d is not a status from 400 to 599", c)
 	}
 
-	duration(&o.LongPolling.Timeout, o.Timeout)
-	duration(&o.LongPolling.Interval, o.Interval)
-	duration(&o.LongPolling.MaxInterval, o.MaxInterval)
-	count(&o.LongPolling.MaxMessageSize, 1<<20)
-	duration(&o.LongPolling.WriteTimeout, 30*time.Second)
+	for _, h := range []*HTTPOptions{&o.LongPolling, &o.JSONP} {
+		duration(&h.Timeout, o.Timeout)
+		duration(&h.Interval, o.Interval)
+		duration(&h.MaxInterval, o.MaxInterval)
+		count(&h.MaxMessageSize, 1<<20)
+		duration(&h.WriteTimeout, 30*time.Second)
+	}
 
 	duration(&o.WS.Timeout, o.Timeout)
 	duration(&o.WS.Interval, o.Interval)
@@ -274,14 +290,15 @@ func (o Options) withDefaults() (Options, error) {
 	for name, n := range map[string]int{
 		"maxBatch": o.MaxBatch, "maxBatchBytes": o.MaxBatchBytes, "jsonDepth": o.JSONDepth,
 		"maxMessagesPerRequest": o.MaxMessagesPerRequest, "maxSubscriptionsPerSession": o.MaxSubscriptionsPerSession,
-		"long-polling.json.maxMessageSize": o.LongPolling.MaxMessageSize, "ws.maxMessageSize": o.WS.MaxMessageSize,
-		"ws.messagesPerFrame": o.WS.MessagesPerFrame,
+		"long-polling.json.maxMessageSize": o.LongPolling.MaxMessageSize, "long-polling.jsonp.maxMessageSize": o.JSONP.MaxMessageSize,
+		"ws.maxMessageSize": o.WS.MaxMessageSize, "ws.messagesPerFrame": o.WS.MessagesPerFrame,
+		"callbackParameterMaxLength": o.CallbackParameterMaxLength,
 	} {
 		if n < 1 {
 			return o, fmt.Errorf("%s: %d is not a positive number", name, n)
 		}
 	}
-	if o.MaxInterval < 0 || o.LongPolling.MaxInterval < 0 || o.WS.MaxInterval < 0 {
+	if min(o.MaxInterval, o.LongPolling.MaxInterval, o.JSONP.MaxInterval, o.WS.MaxInterval) < 0 {
 		return o, errors.New("maxInterval: sessions that never end are not offered; give a positive time")
 	}
 	if idle := o.WS.IdleTimeout; idle > 0 && o.WS.PingInterval < 0 && idle <= max(o.WS.Timeout, 0)+max(o.WS.Interval, 0) {
@@ -327,10 +344,20 @@ type times struct {
 }
 
 func (o *Options) times(t Transport) times {
-	v := times{o.LongPolling.Timeout, o.LongPolling.Interval, o.LongPolling.MaxInterval}
+	var v times
 	if t == WebSocket {
 		v = times{o.WS.Timeout, o.WS.Interval, o.WS.MaxInterval}
+	} else {
+		h := o.overHTTP(t)
+		v = times{h.Timeout, h.Interval, h.MaxInterval}
 	}
 	v.timeout, v.interval = max(v.timeout, 0), max(v.interval, 0)
 	return v
+}
+
+func (o *Options) overHTTP(t Transport) *HTTPOptions {
+	if t == CallbackPolling {
+		return &o.JSONP
+	}
+	return &o.LongPolling
 }

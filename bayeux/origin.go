@@ -47,10 +47,14 @@ const (
 )
 
 func (srv *Server) checkOrigin(r *http.Request) originCheck {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return originOwn
+	if origin := r.Header.Get("Origin"); origin != "" {
+		return srv.originOf(origin, r)
 	}
+	return originOwn
+}
+
+// originOf checks the origin of a URL that the request names.
+func (srv *Server) originOf(origin string, r *http.Request) originCheck {
 	u, err := url.Parse(strings.ToLower(origin))
 	if err != nil || u.Host == "" {
 		return originForeign // "null" among others

@@ -25,8 +25,9 @@ type Session struct {
 	subscriptions map[string]int64 // name → position from which on the stream counts; replaced, never changed
 	changes       int              // of subscriptions
 	out           outbox
-	cur           *cursor // nil without a durable stream
-	sock          *socket // where messages go; nil over HTTP
+	cur           *cursor   // nil without a durable stream
+	sock          *socket   // where messages go; nil over HTTP
+	http          Transport // the one over HTTP that it has used; "": none yet (LP-8)
 	advised       Transport
 	held          *connect
 	connects      uint64    // number of the newest connect
@@ -161,7 +162,7 @@ func (s *Session) push(ev *event, patience time.Duration, full Overflow) bool {
 
 // deliverOnly reports whether messages travel with connect replies only (DEL-6).
 func (s *Session) deliverOnly() bool {
-	return s.ack || s.srv.opt.MetaConnectDeliverOnly || s.cur != nil && s.sock == nil
+	return s.ack || s.srv.opt.MetaConnectDeliverOnly || s.sock == nil && (s.cur != nil || s.http == CallbackPolling)
 }
 
 // ready reports whether something waits that is to be sent without further cause:

@@ -76,7 +76,7 @@ func (k *socket) handle(text []byte) error {
 	if len(text) == 0 || k.isClosing() {
 		return nil
 	}
-	msgs, err := parse(text, limits{k.srv.opt.JSONDepth, k.srv.opt.MaxMessagesPerRequest})
+	msgs, err := parse(text, k.srv.limits())
 	switch {
 	case errors.Is(err, errInvalidUTF8): // WS-17
 		return closeError{ws.StatusInvalidFramePayloadData}

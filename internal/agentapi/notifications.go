@@ -24,6 +24,7 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 		Timeout: s.Timeout, Interval: s.Interval, MaxInterval: s.MaxInterval, MaxSessionsPerBrowser: s.MaxSessionsPerBrowser,
 		MaxMessagesPerRequest: s.MaxMessages, MaxSubscriptionsPerSession: s.MaxSubscriptions, MaxBatch: s.MaxBatch,
 		LongPolling:   bayeux.HTTPOptions{MaxMessageSize: s.MaxMessageSize},
+		JSONP:         bayeux.HTTPOptions{MaxMessageSize: s.MaxMessageSize},
 		WS:            bayeux.WSOptions{ConfirmByPing: true, MaxMessageSize: s.MaxFrameSize, PingInterval: s.PingInterval},
 		BrowserCookie: bayeux.CookieOptions{Secure: true}, // where the request is
 		ErrorStyle:    bayeux.ErrorStyleV3,                // we take the place of a CometD 3 product

@@ -134,11 +134,11 @@ func within[T cmp.Ordered](key string, value, low, high T) error {
 
 func (c *Config) checkLists() error {
 	if len(c.Agent.Transports) == 0 {
-		return errors.New("agent.transports: name at least one of websocket and long-polling")
+		return errors.New("agent.transports: name at least one of websocket, long-polling and callback-polling")
 	}
 	for i, t := range c.Agent.Transports {
-		if t != "websocket" && t != "long-polling" {
-			return fmt.Errorf("agent.transports: there is no %q; there are: websocket, long-polling", t)
+		if t != "websocket" && t != "long-polling" && t != "callback-polling" {
+			return fmt.Errorf("agent.transports: there is no %q; there are: websocket, long-polling, callback-polling", t)
 		}
 		if slices.Contains(c.Agent.Transports[:i], t) {
 			return fmt.Errorf("agent.transports: %q is named twice", t)
