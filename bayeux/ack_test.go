@@ -62,7 +62,7 @@ func TestAck(t *testing.T) {
 
 func TestAckNotAsked(t *testing.T) { // AK-1
 	t.Parallel()
-	for ext, opt := range map[string]Options{`{"ack":true}`: {Ack: Off}, `{"ack":false}`: {}, `{"ack":1}`: {}, `{"other":true}`: {}} {
+	for ext, opt := range map[string]Options{`{"ack":true}`: {Extensions: []ExtensionName{}}, `{"ack":false}`: {}, `{"ack":1}`: {}, `{"other":true}`: {}} {
 		b := start(t, opt)
 		c := b.polling()
 		if got := c.ask(`[{"channel":"/meta/handshake","ext":` + ext + `}]`); strings.Contains(got[0], `"ext"`) {
@@ -215,7 +215,7 @@ func TestAckProperties(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"publish": func(t *rapid.T) {
 				published++
-				ev, _ := newEvent(Outgoing{Channel: "/k", Data: value(fmt.Sprint(published))})
+				ev, _ := newEvent(Outgoing{Channel: "/k", Data: value(fmt.Sprint(published))}, "")
 				s.push(ev, 0, EndSession)
 			},
 			"connect": func(t *rapid.T) {

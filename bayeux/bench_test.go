@@ -26,7 +26,7 @@ func BenchmarkParse(b *testing.B) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	ev, err := newEvent(Outgoing{Channel: "/v2/me/chats", Data: value(`{"text":"` + strings.Repeat("x", 900) + `"}`)})
+	ev, err := newEvent(Outgoing{Channel: "/v2/me/chats", Data: value(`{"text":"` + strings.Repeat("x", 900) + `"}`)}, "")
 	must(b, err)
 	r := replyTo(&Message{Channel: metaConnect, channel: present, ID: "12", id: present})
 	r.ext.setInt("ack", 17)

@@ -56,12 +56,12 @@ type lastReply struct {
 
 // connect handles a /meta/connect up to the point where it is held, or may be
 // answered. The answer is completed by exchange.complete.
-func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Message) *connect {
+func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Message, answer func(*ReplyExt)) *connect {
 	c := &connect{
 		session: s, reply: replyTo(m), advice: m.advice, times: srv.opt.times(x.peer.Transport),
 		alone: x.alone, sock: x.sock,
 	}
-	x.extend(m, &c.reply)
+	c.reply.answer = answer
 	c.interval = c.times.interval
 	if m.advice.interval >= 0 {
 		c.interval = min(m.advice.interval, srv.opt.MaxTimeout) // CN-5; no session is kept for ever (CN-8)

@@ -62,6 +62,8 @@ type reply struct {
 	err          string // empty: successful
 	advice       *Advice
 	ext          extFields
+	answer       func(*ReplyExt) // of extensions, when the reply is completed; nil: none
+	timestamp    string          // empty: none (TM-1)
 
 	// Of a successful handshake only.
 	clientID string
@@ -127,7 +129,17 @@ func (r *reply) append(b []byte) []byte {
 		b = r.advice.append(b)
 	}
 	b = r.ext.appendMember(b)
+	b = appendTimestamp(b, r.timestamp)
 	return append(b, '}')
+}
+
+// appendTimestamp adds the member timestamp, if there is one (TM-1).
+func appendTimestamp(b []byte, stamp string) []byte {
+	if stamp == "" {
+		return b
+	}
+	b = append(b, `,"timestamp":`...)
+	return appendString(b, stamp)
 }
 
 // extFields collects the ext object of a reply.
@@ -179,6 +191,11 @@ type Outgoing struct {
 	WhenFull Overflow
 }
 
+// isJSON reports whether v is one JSON value, as clients may send it.
+func isJSON(v jsontext.Value) bool {
+	return v.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
 // Overflow is what happens when a session's queue is full (DEL-11).
 type Overflow int8
 
@@ -198,71 +215,92 @@ type event struct {
 	array   []byte // [{"channel":…,"data":…}]
 	packed  packed // array, compressed for websocket
 	lazy    bool   // whatever its channel says (LZ-1)
+
+	dataAt, dataEnd int32 // where the data stands in array
 }
 
 // object is the message without the brackets.
 func (e *event) object() []byte { return e.array[1 : len(e.array)-1] }
 
-func beginEvent(channel string, data jsontext.Value) []byte {
+// data is what the message says; it must not be changed.
+func (e *event) data() jsontext.Value { return e.array[e.dataAt:e.dataEnd:e.dataEnd] }
+
+// beginEvent encodes a message up to its data and its timestamp, "" for none. end follows.
+func beginEvent(channel string, data jsontext.Value, stamp string) *event {
+	if data == nil {
+		data = jsontext.Value("null") // PUB-5
+	}
 	b := make([]byte, 0, len(channel)+len(data)+32)
 	b = append(b, `[{"channel":`...)
 	b = appendString(b, channel)
 	b = append(b, `,"data":`...)
-	if data == nil {
-		return append(b, "null"...) // PUB-5
-	}
-	return append(b, data...)
+	ev := &event{channel: lookupName(channel), dataAt: int32(len(b))}
+	b = append(b, data...)
+	ev.dataEnd = int32(len(b))
+	ev.array = appendTimestamp(b, stamp)
+	return ev
+}
+
+func (e *event) end() *event {
+	e.array = append(e.array, "}]"...)
+	return e
 }
 
 // newEvent encodes a message of server code. It checks what the library cannot
 // be sure of: a channel or data that is not valid would break the whole response.
-func newEvent(o Outgoing) (*event, error) {
+func newEvent(o Outgoing, stamp string) (*event, error) {
 	if !validChannel(o.Channel, false) || isPattern(lookupName(o.Channel)) || familyOf(o.Channel) == familyMeta {
 		return nil, fmt.Errorf("bayeux: %q is no channel to send on", o.Channel)
 	}
-	if o.Data != nil && !o.Data.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+	if o.Data != nil && !isJSON(o.Data) {
 		return nil, fmt.Errorf("bayeux: the data for %s is not valid JSON", o.Channel)
 	}
 	if o.Ext != nil && (o.Ext.Kind() != '{' || !o.Ext.IsValid()) {
 		return nil, fmt.Errorf("bayeux: the ext for %s is not an object", o.Channel)
 	}
-	b := beginEvent(o.Channel, o.Data)
+	ev := beginEvent(o.Channel, o.Data, stamp)
 	var ext extFields
 	ext.merge(o.Ext)
-	b = ext.appendMember(b)
-	return &event{channel: lookupName(o.Channel), array: append(b, "}]"...), lazy: o.Lazy}, nil
+	ev.array, ev.lazy = ext.appendMember(ev.array), o.Lazy
+	return ev.end(), nil
 }
 
-// newBroadcast is newEvent for what goes to subscribers, which service channels
+// encodeBroadcast is encode for what goes to subscribers, which service channels
 // do not have (PUB-8).
-func newBroadcast(o Outgoing) (*event, error) {
+func (srv *Server) encodeBroadcast(o Outgoing) (*event, error) {
 	if familyOf(o.Channel) == familyService {
 		return nil, fmt.Errorf("bayeux: nobody subscribes to %q; deliver it to a session", o.Channel)
 	}
-	return newEvent(o)
+	return srv.encode(nil, o)
 }
 
 // broadcastEvent encodes what a client published, without what names the sender
 // (PUB-3, MSG-9, step 8 of chapter 5).
-func broadcastEvent(m *Message) *event {
-	b := beginEvent(m.Channel, m.Data)
+func broadcastEvent(m *Message, stamp string) *event {
+	ev := beginEvent(m.Channel, m.Data, stamp)
+	b := ev.array
 	if m.rawExt != nil {
 		b = append(b, `,"ext":`...)
 		b = append(b, m.rawExt...)
 	}
 	for _, f := range m.extra {
+		if stamp != "" && string(fieldName(f.name)) == "timestamp" {
+			continue // TM-2
+		}
 		b = append(b, ',')
 		b = append(b, f.name...)
 		b = append(b, ':')
 		b = append(b, f.value...)
 	}
-	return &event{channel: lookupName(m.Channel), array: append(b, "}]"...)}
+	ev.array = b
+	return ev.end()
 }
 
 // answerEvent encodes the answer to a service message (PUB-10). For a remote
 // call it names the call, and whether it went well (PUB-11).
-func answerEvent(m *Message, data jsontext.Value, call, ok bool) *event {
-	b := beginEvent(m.Channel, data)
+func answerEvent(m *Message, data jsontext.Value, call, ok bool, stamp string) *event {
+	ev := beginEvent(m.Channel, data, stamp)
+	b := ev.array
 	if call {
 		if m.id == present {
 			b = append(b, `,"id":`...)
@@ -271,5 +309,6 @@ func answerEvent(m *Message, data jsontext.Value, call, ok bool) *event {
 		b = append(b, `,"successful":`...)
 		b = strconv.AppendBool(b, ok)
 	}
-	return &event{channel: lookupName(m.Channel), array: append(b, "}]"...)}
+	ev.array = b
+	return ev.end()
 }

@@ -68,14 +68,13 @@ func (x *exchange) handle(ctx context.Context, m *Message) (reply, *connect) {
 	if n, ok := x.checkFields(m); !ok {
 		return x.fail(m, n, ""), nil
 	}
-	for _, e := range x.srv.opt.Extensions {
-		if err := e.Incoming(ctx, x.peek(m), m); err != nil {
-			return x.failed(m, messageDeleted, err), nil
-		}
+	answer, err := x.incoming(ctx, m)
+	if err != nil {
+		return x.failed(m, messageDeleted, err), nil
 	}
-	r, c := x.dispatch(ctx, m)
+	r, c := x.dispatch(ctx, m, answer)
 	if c == nil {
-		x.extend(m, &r)
+		r.answer = answer
 	}
 	return r, c
 }
@@ -85,18 +84,6 @@ func (x *exchange) handle(ctx context.Context, m *Message) (reply, *connect) {
 func (x *exchange) connectInCompany() bool {
 	return x.session != nil && len(x.answers) > 1 &&
 		slices.ContainsFunc(x.answers, func(a answer) bool { return a.connect != nil })
-}
-
-// extend lets the extensions add to a reply. For a connect that is before it is
-// held.
-func (x *exchange) extend(m *Message, r *reply) {
-	s := x.session
-	if s == nil {
-		s = x.made
-	}
-	for _, e := range x.srv.opt.Extensions {
-		e.Reply(s, m, &ReplyExt{&r.ext})
-	}
 }
 
 // checkFields is step 1.
@@ -115,8 +102,8 @@ func (x *exchange) checkFields(m *Message) (situation, bool) {
 	return 0, true
 }
 
-// dispatch is steps 3 to 8.
-func (x *exchange) dispatch(ctx context.Context, m *Message) (reply, *connect) {
+// dispatch is steps 3 to 8. answer is what completes the reply.
+func (x *exchange) dispatch(ctx context.Context, m *Message, answer func(*ReplyExt)) (reply, *connect) {
 	name := lookupName(m.Channel)
 	if name == metaHandshake {
 		return x.handshake(ctx, m), nil
@@ -130,7 +117,7 @@ func (x *exchange) dispatch(ctx context.Context, m *Message) (reply, *connect) {
 		return r, nil
 	}
 	if name == metaConnect {
-		return reply{}, x.srv.connect(ctx, x, s, m)
+		return reply{}, x.srv.connect(ctx, x, s, m, answer)
 	}
 	s.extend(x.srv.opt.times(x.peer.Transport))
 	switch {
@@ -211,16 +198,17 @@ func loggable(s string) string {
 
 func stack() string { return string(debug.Stack()) }
 
-// response is what goes out for an exchange.
+// response is what goes out for an exchange: messages, and replies that encode completes.
 type response struct {
-	body    []byte
+	events  []*event
+	items   []item
+	replies []reply
 	session *Session
 	parcel  int64    // number of the parcel that left with it, or 0
 	connect *connect // the last connect that it answers
 }
 
-// complete builds the response: the handshake reply, the messages that travel
-// with it, the other replies (DEL-3).
+// complete chooses what the response carries.
 func (x *exchange) complete() response {
 	s := x.session
 	if s == nil {
@@ -228,7 +216,7 @@ func (x *exchange) complete() response {
 		for i, a := range x.answers {
 			replies[i] = a.reply
 		}
-		return response{body: encode(nil, nil, replies)}
+		return response{replies: replies}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -275,8 +263,24 @@ func (x *exchange) completeLocked() response {
 	if res.connect != nil && s.ended == 0 {
 		x.remember(res.connect)
 	}
-	res.body = encode(events, items, replies)
+	res.events, res.items, res.replies = events, items, replies
 	return res
+}
+
+// answered reports whether extensions have something to say to one of the replies.
+func (res *response) answered() bool {
+	return slices.ContainsFunc(res.replies, func(r reply) bool { return r.answer != nil })
+}
+
+// encode completes the replies and returns the array that goes out. No lock is
+// held if the response is answered by extensions.
+func (res *response) encode(srv *Server) []byte {
+	stamp := srv.timestamp()
+	for i := range res.replies {
+		res.replies[i].complete(srv)
+		res.replies[i].timestamp = stamp
+	}
+	return encode(res.events, res.items, res.replies)
 }
 
 // closeBatch completes the reply to c, which closes a batch of messages, and

@@ -130,22 +130,3 @@ func (srv *Server) authorised(ctx context.Context, op Operation, channel string,
 	}
 	return nil
 }
-
-// Extension looks at every message of clients (chapter 17). The ack extension is
-// not one: it is part of how sessions deliver, and switched with Options.Ack.
-type Extension interface {
-	// Incoming sees the message before anything is done with it; s is nil when the
-	// client id is unknown or there is none yet. Errors are as with a Listener.
-	Incoming(ctx context.Context, s *Session, m *Message) error
-	// Reply may add to the ext of the reply to m; s is nil when there is no session.
-	// For a connect it is called before that is held. It is not called for a message
-	// that an extension refused.
-	Reply(s *Session, m *Message, ext *ReplyExt)
-}
-
-// ReplyExt is the ext object of a reply, in the making.
-type ReplyExt struct{ fields *extFields }
-
-// Set adds a field; value must be valid JSON. A server adds a field only if the
-// client used the extension.
-func (e *ReplyExt) Set(name string, value jsontext.Value) { e.fields.set(name, value) }

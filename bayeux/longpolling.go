@@ -90,13 +90,13 @@ func (srv *Server) poll(w http.ResponseWriter, r *http.Request, t Transport, cal
 	if x.made != nil && srv.browserCookie(r) == "" { // CK-1
 		http.SetCookie(w, srv.newBrowserCookie(x.made.cookie, r))
 	}
-	h := w.Header()
+	h, body := w.Header(), res.encode(srv)
 	h.Set("Content-Type", "application/json") // LP-9
 	if callback != "" {
 		h.Set("Content-Type", "text/javascript;charset=UTF-8") // JP-3
-		res.body = script(callback, res.body)
+		body = script(callback, body)
 	}
-	err := srv.respond(w, r, t, res.body)
+	err := srv.respond(w, r, t, body)
 	res.written(err)
 	x.part()
 }

@@ -46,18 +46,18 @@ func TestWireForms(t *testing.T) {
 	crowded := replyTo(&Message{Channel: "/meta/connect", channel: present, ID: "é\"", id: present})
 	crowded.advice = &Advice{Reconnect: ReconnectNone, MultipleClients: true, Timeout: 1500 * time.Microsecond}
 	crowded.err = "403::x"
-	served, err := newEvent(Outgoing{Channel: "/a/", Data: value(`{"n":1e400}`), Ext: value(`{"k":1}`)})
+	served, err := newEvent(Outgoing{Channel: "/a/", Data: value(`{"n":1e400}`), Ext: value(`{"k":1}`)}, "")
 	must(t, err)
 	published := broadcastEvent(&Message{
 		Channel: "/p", Data: value(`"x"`), rawExt: value(`7`), extra: []field{{value(`"a\u0062"`), value(`[1]`)}},
-	})
+	}, "")
 	call := &Message{Channel: "/service/x", ID: "7", id: present}
 	subscribed := replyTo(m)
 	var out bytes.Buffer
 	for _, r := range []reply{handshake, crowded, subscribed} {
 		fmt.Fprintf(&out, "%s\n", encode(nil, nil, []reply{r}))
 	}
-	for _, ev := range []*event{served, published, answerEvent(call, nil, false, true), answerEvent(call, value("1"), true, true), answerEvent(call, value("2"), true, false), serverDisconnect} {
+	for _, ev := range []*event{served, published, answerEvent(call, nil, false, true, ""), answerEvent(call, value("1"), true, true, ""), answerEvent(call, value("2"), true, false, ""), disconnectEvent("")} {
 		fmt.Fprintf(&out, "%s\n", ev.array)
 	}
 	fmt.Fprintf(&out, "%s\n", encode([]*event{served}, []item{{ev: published}}, []reply{subscribed, handshake})) // DEL-3
@@ -159,7 +159,7 @@ func FuzzParse(f *testing.F) {
 			}
 			// What is passed on must be valid for the strictest reader but for what the
 			// sender put inside of a value.
-			if ev := broadcastEvent(m).array; !jsontext.Value(ev).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+			if ev := broadcastEvent(m, "").array; !jsontext.Value(ev).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
 				t.Fatalf("%q became %q", b, ev)
 			}
 			r := replyTo(m)

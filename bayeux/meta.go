@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/gobwas/ws"
 )
 
@@ -183,7 +182,7 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 	if x.sock == nil {
 		s.http = x.peer.Transport
 	}
-	s.ack = srv.opt.Ack.or(true) && extFlag(m.Ext, "ack") // AK-1
+	s.ack = srv.with[ExtensionAck] && m.extMember("ack").Kind() == 't' // AK-1
 	if srv.opt.Source != nil && s.principal.User != "" {
 		head, err := srv.opt.Source.Head(ctx, s.principal.User)
 		if err != nil {
@@ -259,19 +258,6 @@ func (srv *Server) announce(s *Session) (ok bool) {
 	defer srv.recovered("OnSession", func() { ok = false })
 	srv.opt.OnSession(s)
 	return true
-}
-
-// extFlag reports whether ext has the member name with the value true.
-func extFlag(ext jsontext.Value, name string) (set bool) {
-	if ext == nil {
-		return false
-	}
-	eachMember(ext, func(member string, value jsontext.Value) {
-		if member == name {
-			set = value.Kind() == 't'
-		}
-	})
-	return set
 }
 
 // subscribe handles /meta/subscribe (6.3). Members before the first refused one
@@ -423,7 +409,16 @@ func (x *exchange) publish(ctx context.Context, s *Session, m *Message) reply {
 	if familyOf(name) == familyService {
 		return x.serve(ctx, s, m, name)
 	}
-	srv.broadcast(broadcastEvent(m), EndSession, s) // PR-2: queued before the reply exists
+	if len(srv.extensions.all()) > 0 {
+		o := Outgoing{Channel: m.Channel, Data: m.Data, Ext: m.Ext}
+		if !srv.pass(nil, &o) { // PR-3
+			return replyTo(m)
+		}
+		if err := m.change(o); err != nil {
+			return x.failed(m, publishDenied, err)
+		}
+	}
+	srv.broadcast(broadcastEvent(m, srv.timestamp()), EndSession, s) // PR-2: queued before the reply exists
 	return replyTo(m)
 }
 
@@ -445,9 +440,13 @@ func (x *exchange) serve(ctx context.Context, s *Session, m *Message, name strin
 	if data == nil && !call {
 		return replyTo(m)
 	}
-	if data != nil && !data.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+	o := Outgoing{Channel: m.Channel, Data: data}
+	if !x.srv.pass(s, &o) {
+		return replyTo(m)
+	}
+	if o.Data != nil && !isJSON(o.Data) {
 		return x.failed(m, publishDenied, errors.New("the handler's answer is not valid JSON"))
 	}
-	x.srv.queue(answerEvent(m, data, call, ok), 0, EndSession, []*Session{s})
+	x.srv.queue(answerEvent(m, o.Data, call, ok, x.srv.timestamp()), 0, EndSession, []*Session{s})
 	return replyTo(m)
 }

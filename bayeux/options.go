@@ -155,10 +155,11 @@ type Options struct {
 	// forgotten at the third (CH-11). Default 997 ms.
 	SweepPeriod time.Duration
 
-	// Ack offers acknowledged messages (17.1). Default On.
-	Ack Switch
-	// Extensions see each client message, in this order.
-	Extensions []Extension
+	// Extensions lists those of chapter 17 that are on. Default, when nil: ack and
+	// timesync; an empty list is none.
+	Extensions []ExtensionName
+	// TimestampFormat is that of the extension timestamp. Default TimestampISO.
+	TimestampFormat TimestampFormat
 
 	// Policy says who may do what. Default: DefaultPolicy.
 	Policy Policy
@@ -241,6 +242,9 @@ func (o Options) withDefaults() (Options, error) {
 		if t != WebSocket && t != LongPolling && t != CallbackPolling {
 			return o, fmt.Errorf("transports: %q is not known; use %q, %q and %q", t, WebSocket, LongPolling, CallbackPolling)
 		}
+	}
+	if o.Extensions == nil {
+		o.Extensions = []ExtensionName{ExtensionAck, ExtensionTimesync}
 	}
 	duration(&o.Timeout, 30*time.Second)
 	duration(&o.MaxTimeout, 10*time.Minute)

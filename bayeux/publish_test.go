@@ -219,7 +219,8 @@ func TestFailingServerCode(t *testing.T) {
 		handshake: func(_ Peer, m *Message) error { return fail(m.ID == "broken") },
 		mayRead:   func(*Session, string) bool { panic("mayRead") },
 	}
-	both(t, Options{Policy: p, Extensions: []Extension{failingExtension{}}}, func(t *testing.T, b *bench, c client) {
+	both(t, Options{Policy: p}, func(t *testing.T, b *bench, c client) {
+		b.srv.Extend(Extension{Incoming: failingExtension})
 		same(t, c.ask(`[{"channel":"/meta/handshake","id":"broken"}]`),
 			`{"channel":"/meta/handshake","id":"broken","error":"500::internal_error","successful":false,"advice":{"reconnect":"handshake","interval":0,"timeout":30000}}`)
 		handshake(t, c, "")
@@ -244,22 +245,16 @@ func fail(yes bool) error {
 	return nil
 }
 
-type failingExtension struct{}
-
-func (failingExtension) Incoming(_ context.Context, _ *Session, m *Message) error {
+func failingExtension(_ context.Context, _ *Session, m *Message) (func(*ReplyExt), error) {
 	switch m.Channel {
 	case "/ext/panic":
 		panic("extension")
 	case "/ext/veto":
-		return ErrVeto
+		return nil, ErrVeto
+	case "/fine":
+		return func(ext *ReplyExt) { ext.Set("seen", value("true")) }, nil
 	}
-	return nil
-}
-
-func (failingExtension) Reply(s *Session, m *Message, ext *ReplyExt) {
-	if m.Channel == "/fine" {
-		ext.Set("seen", value("true"))
-	}
+	return nil, nil
 }
 
 // Line 51: AZ-3, AZ-4.

@@ -150,7 +150,7 @@ func (srv *Server) sayLastWords(w lastWords) {
 		}
 		events := make([]*event, len(entries))
 		for i, e := range entries {
-			events[i], _ = newBroadcast(Outgoing{Channel: e.Channel, Data: e.Data})
+			events[i], _ = srv.encodeBroadcast(Outgoing{Channel: e.Channel, Data: e.Data})
 		}
 		p := s.choose(after, entries, events, w.subs)
 		s.mu.Lock()

@@ -40,6 +40,11 @@ type Server struct {
 	tasks    tasks
 	counters counters
 
+	with       extensionSet
+	extensions extensions
+	perSession atomic.Bool // a session has extensions
+	clock      string      // layout of timestamps; "": none
+
 	order [64]sync.Mutex // by channel: what all subscribers see in the same order (DEL-2)
 	seed  maphash.Seed
 
@@ -71,6 +76,14 @@ func New(opt Options) (*Server, error) {
 		}
 		srv.own = &own[0]
 	}
+	if srv.with, err = newExtensionSet(opt.Extensions); err != nil {
+		return nil, err
+	}
+	if srv.with[ExtensionTimestamp] {
+		if srv.clock, err = opt.TimestampFormat.layout(); err != nil {
+			return nil, err
+		}
+	}
 	srv.ctx, srv.cancel = context.WithCancel(context.Background())
 	srv.channels.init(srv)
 	srv.sessions.init()
@@ -90,8 +103,8 @@ func (srv *Server) Publish(ctx context.Context, channel string, data jsontext.Va
 
 // Send is Publish with more to say.
 func (srv *Server) Send(_ context.Context, o Outgoing) error {
-	ev, err := newBroadcast(o)
-	if err != nil {
+	ev, err := srv.encodeBroadcast(o)
+	if ev == nil {
 		return err
 	}
 	srv.channels.create(ev.channel)
@@ -102,8 +115,8 @@ func (srv *Server) Send(_ context.Context, o Outgoing) error {
 // PublishUser sends data to each session of the user with a subscription that
 // matches the channel (DEL-7), once per session. It is not written to any stream.
 func (srv *Server) PublishUser(_ context.Context, user, channel string, data jsontext.Value) error {
-	ev, err := newBroadcast(Outgoing{Channel: channel, Data: data})
-	if err != nil {
+	ev, err := srv.encodeBroadcast(Outgoing{Channel: channel, Data: data})
+	if ev == nil {
 		return err
 	}
 	var to []*Session
@@ -136,6 +149,7 @@ func (srv *Server) broadcast(ev *event, full Overflow, from *Session) {
 // as patience says (LZ-2). The stripe's lock is what makes all of
 // them see two messages of a channel in the same order (DEL-2).
 func (srv *Server) queue(ev *event, patience time.Duration, full Overflow, to []*Session) {
+	to = srv.accepting(ev, to)
 	var overflowing []*Session
 	stripe := &srv.order[maphash.String(srv.seed, ev.channel)%uint64(len(srv.order))]
 	stripe.Lock()

@@ -17,6 +17,8 @@ type Session struct {
 	cookie    string // browser cookie; empty when it was made on a socket without one
 	ack       bool   // messages are acknowledged (AK-1)
 
+	extensions extensions
+
 	mu            sync.Mutex
 	ended         EndReason
 	connected     bool             // the first connect was answered (CN-1)
@@ -117,8 +119,8 @@ func (s *Session) Deliver(channel string, data jsontext.Value) error {
 
 // Send is Deliver with more to say.
 func (s *Session) Send(o Outgoing) error {
-	ev, err := newEvent(o)
-	if err != nil {
+	ev, err := s.srv.encode(s, o)
+	if ev == nil {
 		return err
 	}
 	s.srv.queue(ev, s.srv.channels.patience(ev), o.WhenFull, []*Session{s})
@@ -263,8 +265,11 @@ func (s *Session) checkDeadline() {
 // within five seconds (DC-6).
 func (s *Session) Disconnect() { s.remove(EndByServer) }
 
-// serverDisconnect is the message of DC-5.
-var serverDisconnect = &event{array: []byte(`[{"channel":"/meta/disconnect","successful":true}]`)}
+// disconnectEvent is the message of DC-5.
+func disconnectEvent(stamp string) *event {
+	b := appendTimestamp([]byte(`[{"channel":"/meta/disconnect","successful":true`), stamp)
+	return &event{array: append(b, "}]"...)}
+}
 
 // remove ends the session. It reports whether this call did.
 func (s *Session) remove(why EndReason) bool {
@@ -290,7 +295,7 @@ func (s *Session) removeIf(why EndReason, condition func() bool) bool {
 	s.subscriptions = nil
 	switch why {
 	case EndByServer:
-		s.out.append(serverDisconnect, false)
+		s.out.append(disconnectEvent(s.srv.timestamp()), false)
 	case EndDisconnected, EndExpired, EndOverflow: // DC-1, SS-5, DEL-11
 		s.out = outbox{}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,8 +52,9 @@ type socket struct {
 // frame is a text frame that waits to be written.
 type frame struct {
 	text    []byte
-	after   uint64   // messages up to this number go before it (WS-14)
-	connect *connect // whose reply it carries: its deadline starts with the write (SS-2)
+	late    *response // to be encoded without a lock: it then becomes the text
+	after   uint64    // messages up to this number go before it (WS-14)
+	connect *connect  // whose reply it carries: its deadline starts with the write (SS-2)
 }
 
 // confirmation is the state of ConfirmByPing (DEL-13).
@@ -149,7 +151,40 @@ func (k *socket) send(f frame) {
 // Whoever calls it sees to the writing. s.mu is held.
 func (k *socket) answer(s *Session, x *exchange) {
 	res := x.completeLocked()
-	k.send(frame{text: res.body, after: s.out.last, connect: res.connect})
+	f := frame{after: s.out.last, connect: res.connect}
+	if res.answered() {
+		f.late = &res
+	} else {
+		f.text = res.encode(k.srv)
+	}
+	k.send(f)
+}
+
+// encodeLate encodes what waits for that. Only the writer, who calls it, takes
+// frames from out, so they stay where they are.
+func (k *socket) encodeLate() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i := 0; i < len(k.out); i++ {
+		if res := k.out[i].late; res != nil {
+			k.mu.Unlock()
+			text := res.encode(k.srv)
+			k.mu.Lock()
+			k.out[i].text, k.out[i].late = text, nil
+		}
+	}
+}
+
+// lockEncoded is lock when all that waits is encoded.
+func (k *socket) lockEncoded() (s *Session, unlock func()) {
+	for {
+		k.encodeLate()
+		s, unlock := k.lock()
+		if !slices.ContainsFunc(k.out, func(f frame) bool { return f.late != nil }) {
+			return s, unlock
+		}
+		unlock()
+	}
 }
 
 // sendMessages hands over the last messages of a session that has ended. Their
@@ -243,7 +278,7 @@ func (k *socket) lock() (s *Session, unlock func()) {
 // compose puts together the next write. When there is nothing, the claim to write
 // is given up, and it reports false.
 func (k *socket) compose(l *load) bool {
-	s, unlock := k.lock()
+	s, unlock := k.lockEncoded()
 	wake := ""
 	defer func() {
 		unlock()

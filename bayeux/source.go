@@ -117,7 +117,7 @@ func (srv *Server) readPage(ctx context.Context, user string, after int64, to []
 	}
 	events := make([]*event, len(entries))
 	for i, e := range entries {
-		if events[i], err = newBroadcast(Outgoing{Channel: e.Channel, Data: e.Data}); err != nil {
+		if events[i], err = srv.encodeBroadcast(Outgoing{Channel: e.Channel, Data: e.Data}); err != nil {
 			srv.counters.failures.Add(1)
 			srv.opt.Logger.Error("an entry of a stream cannot be sent; passing over it", "user", user, "number", e.N, "error", err)
 		}
@@ -155,7 +155,7 @@ func (s *Session) offer(after, head int64, entries []Entry, events []*event) {
 func (s *Session) choose(after int64, entries []Entry, events []*event, subs map[string]int64) *page {
 	p := &page{after: after, to: after}
 	for i, e := range entries {
-		if ev := events[i]; ev != nil && s.wanted(ev.channel, e.N, subs) {
+		if ev := events[i]; ev != nil && s.wanted(ev.channel, e.N, subs) && s.accepts(ev) {
 			if p.bytes += len(ev.array); p.bytes > s.srv.opt.MaxBatchBytes && len(p.events) > 0 {
 				p.bytes -= len(ev.array)
 				return p // DEL-16: the rest is the next page

@@ -105,7 +105,8 @@ func (k *socket) exchange(msgs []Message) {
 		k.srv.catchUp(k.ctx, s) // what waited goes before the replies (WS-26)
 	}
 	if s == nil {
-		k.send(frame{text: x.complete().body})
+		res := x.complete()
+		k.send(frame{text: res.encode(k.srv)})
 		return
 	}
 	s.mu.Lock()

@@ -98,7 +98,8 @@ func flags(o *bayeux.Options) []option {
 		{"allowed-origins", &o.AllowedOrigins, "foreign origins that may use the server"},
 		{"allowed-headers", &o.AllowedHeaders, "request headers that a preflight allows besides the usual ones"},
 		{"sweep-period", &o.SweepPeriod, "time between two looks for unused channels"},
-		{"extensions", &o.Ack, "extensions: ack"},
+		{"extensions", &o.Extensions, "those that are on: ack, timesync, timestamp"},
+		{"timestamp-format", &o.TimestampFormat, "what the extension timestamp writes: iso, reference"},
 
 		{"long-polling-json-timeout", &o.LongPolling.Timeout, "timeout over long-polling"},
 		{"long-polling-json-interval", &o.LongPolling.Interval, "interval over long-polling"},
@@ -147,19 +148,6 @@ func define(fs *flag.FlagSet, name string, target any, help string) {
 	case *bool:
 		toggle(func(on bool) { *to = on })
 	case *bayeux.Switch:
-		if name == "extensions" {
-			list(func(names []string) error {
-				*to = bayeux.Off
-				for _, n := range names {
-					if n != "ack" {
-						return fmt.Errorf("%q is not known", n)
-					}
-					*to = bayeux.On
-				}
-				return nil
-			})
-			return
-		}
 		toggle(func(on bool) { *to = map[bool]bayeux.Switch{true: bayeux.On, false: bayeux.Off}[on] })
 	case *time.Duration:
 		value("time", func(s string) (err error) {
@@ -204,6 +192,16 @@ func define(fs *flag.FlagSet, name string, target any, help string) {
 			}
 			return nil
 		})
+	case *[]bayeux.ExtensionName:
+		list(func(all []string) error {
+			*to = []bayeux.ExtensionName{} // an empty list is none, not the default
+			for _, e := range all {
+				*to = append(*to, bayeux.ExtensionName(e))
+			}
+			return nil
+		})
+	case *bayeux.TimestampFormat:
+		value("format", choice(to, map[string]bayeux.TimestampFormat{"iso": bayeux.TimestampISO, "reference": bayeux.TimestampReference}))
 	case *bayeux.ErrorStyle:
 		value("style", choice(to, map[string]bayeux.ErrorStyle{
 			"default": bayeux.ErrorStyleDefault, "v4": bayeux.ErrorStyleV4, "v3": bayeux.ErrorStyleV3,
