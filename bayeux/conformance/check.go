@@ -61,7 +61,7 @@ type Check struct {
 // Checks are all that there are, in the order of their numbers.
 func Checks() []Check {
 	all := slices.Concat(
-		handshakeChecks(),
+		handshakeChecks(), connectChecks(), fieldChecks(), subscribeChecks(), publishChecks(),
 	)
 	slices.SortStableFunc(all, func(a, b Check) int { return a.N - b.N })
 	return all
