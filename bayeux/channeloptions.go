@@ -1,6 +1,9 @@
 package bayeux
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // ChannelOptions are what server code can say about a channel.
 type ChannelOptions struct {
@@ -20,6 +23,9 @@ type ChannelOptions struct {
 // from now on, so that clients need not be allowed to create it, and is not
 // forgotten when nobody uses it (CH-11). Declaring it again replaces the options.
 func (srv *Server) Channel(name string, o ChannelOptions) error {
+	if isTemplate(name) {
+		return fmt.Errorf("bayeux: %q is a template; declare a channel or a pattern", name)
+	}
 	if o.BroadcastToPublisher == 0 {
 		o.BroadcastToPublisher = srv.opt.BroadcastToPublisher
 	}

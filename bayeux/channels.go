@@ -12,12 +12,13 @@ import (
 // server code has bound something to, and those used within the last three
 // sweeps (CH-10, CH-11). Patterns are entries like any other.
 type channels struct {
-	srv      *Server
-	mu       sync.RWMutex
-	byName   map[string]*channel
-	unused   map[*channel]struct{} // candidates of the sweep
-	sweeping bool                  // a sweep is due; none is while there is no candidate
-	defaults ChannelOptions        // of channels that server code has not declared
+	srv       *Server
+	mu        sync.RWMutex
+	byName    map[string]*channel
+	unused    map[*channel]struct{} // candidates of the sweep
+	templates []*template
+	sweeping  bool           // a sweep is due; none is while there is no candidate
+	defaults  ChannelOptions // of channels that server code has not declared
 }
 
 type channel struct {
@@ -207,31 +208,29 @@ func (c *channels) subscribers(name string) (exact, byPattern []*Session, option
 
 // listening returns what server code listens to the channel with, from the
 // widest pattern to the channel itself (step 7 of chapter 5).
-func (c *channels) listening(name string) []Listener {
+func (c *channels) listening(name string) []bound[Listener] {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	var found []*channel
-	matches(name, func(p []byte) bool {
-		if ch := c.byName[string(p)]; ch != nil && len(ch.listeners) > 0 {
-			found = append(found, ch)
+	var all []bound[Listener]
+	c.eachBound(name, func(ch *channel, p params) bool {
+		for _, fn := range slices.Backward(ch.listeners) {
+			all = append(all, bound[Listener]{fn, p})
 		}
 		return true
 	})
-	var all []Listener
-	for _, ch := range slices.Backward(found) {
-		all = append(all, ch.listeners...)
-	}
+	slices.Reverse(all)
 	return all
 }
 
-// authorisersOf returns those of the channel and of every pattern matching it (AZ-3).
-func (c *channels) authorisersOf(name string) []Authoriser {
+// authorisersOf returns those of the channel and of every template and pattern that
+// matches it (AZ-3).
+func (c *channels) authorisersOf(name string) []bound[Authoriser] {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	var all []Authoriser
-	matches(name, func(p []byte) bool {
-		if ch := c.byName[string(p)]; ch != nil {
-			all = append(all, ch.authorisers...)
+	var all []bound[Authoriser]
+	c.eachBound(name, func(ch *channel, p params) bool {
+		for _, fn := range ch.authorisers {
+			all = append(all, bound[Authoriser]{fn, p})
 		}
 		return true
 	})
@@ -239,28 +238,53 @@ func (c *channels) authorisersOf(name string) []Authoriser {
 }
 
 // handlerOf returns the handler of a service channel: its own, or that of the
-// narrowest pattern.
-func (c *channels) handlerOf(name string) (h Handler, call bool) {
+// narrowest template or pattern; its fn is nil if there is none.
+func (c *channels) handlerOf(name string) (h bound[Handler], call bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	matches(name, func(p []byte) bool {
-		if ch := c.byName[string(p)]; ch != nil && ch.handler != nil {
-			h, call = ch.handler, ch.call
+	c.eachBound(name, func(ch *channel, p params) bool {
+		if ch.handler != nil {
+			h, call = bound[Handler]{ch.handler, p}, ch.call
 		}
-		return h == nil
+		return ch.handler == nil
 	})
 	return h, call
 }
 
-// bind lets server code add something to a channel or pattern.
+// bind lets server code add something to a channel, pattern or template.
 func (c *channels) bind(name string, add func(*channel) error) error {
 	if !validChannel(name, false) {
 		return fmt.Errorf("bayeux: %q is not a valid channel", name)
 	}
+	if familyOf(name) == familyMeta {
+		return fmt.Errorf("bayeux: nothing can be bound to %q; extensions, the policy and hooks of Options see meta messages", name)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ch := c.ensure(lookupName(name))
+	name = lookupName(name)
+	if isTemplate(name) {
+		return c.bindTemplate(name, add)
+	}
+	ch := c.ensure(name)
 	err := add(ch)
 	c.review(ch)
+	return err
+}
+
+// bindTemplate adds to a template, which is no channel: nothing comes into being by
+// it. c.mu is held.
+func (c *channels) bindTemplate(name string, add func(*channel) error) error {
+	for _, t := range c.templates {
+		if t.ch.name == name {
+			return add(t.ch)
+		}
+	}
+	t, err := newTemplate(name)
+	if err == nil {
+		err = add(t.ch)
+	}
+	if err == nil {
+		c.templates = append(c.templates, t)
+	}
 	return err
 }

@@ -58,7 +58,7 @@ type lastReply struct {
 // answered. The answer is completed by exchange.complete.
 func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Message, answer func(*ReplyExt)) *connect {
 	c := &connect{
-		session: s, reply: replyTo(m), advice: m.advice, times: srv.opt.times(x.peer.Transport),
+		session: s, reply: replyTo(m), advice: m.advice, times: s.times(x.peer.Transport),
 		alone: x.alone, sock: x.sock,
 	}
 	c.reply.answer = answer
@@ -340,6 +340,10 @@ func (s *Session) release(why cause) {
 // answerConnect completes the reply to c. s.mu is held.
 func (s *Session) answerConnect(c *connect, t Transport) reply {
 	r := c.reply
+	c.times = s.ownTimes(t) // they may have changed while it was held
+	if c.advice.interval < 0 && !c.crowded {
+		c.interval = c.times.interval
+	}
 	switch s.ended {
 	case 0, EndShutdown:
 		s.advise(c, t, &r)

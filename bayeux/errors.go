@@ -81,7 +81,7 @@ func (srv *Server) refused(n situation, r *Refusal) string {
 	if validErrorText(r.Text) {
 		return r.Text
 	}
-	if n == handshakeDenied && r.Reason == "" {
+	if r.Reason == "" && (n == handshakeDenied || n == subscribeFailed || n == unsubscribeFailed) { // of no reason in 9.2
 		return srv.errorText(n, "")
 	}
 	return srv.errorText(n, r.reason())

@@ -116,15 +116,20 @@ func (x *exchange) dispatch(ctx context.Context, m *Message, answer func(*ReplyE
 		}
 		return r, nil
 	}
+	if limit := x.srv.opt.MaxProcessing; limit > 0 { // SS-8
+		var done context.CancelFunc
+		ctx, done = s.limit(ctx, limit)
+		defer done()
+	}
 	if name == metaConnect {
 		return reply{}, x.srv.connect(ctx, x, s, m, answer)
 	}
-	s.extend(x.srv.opt.times(x.peer.Transport))
+	s.extend(x.peer.Transport)
 	switch {
 	case name == metaSubscribe:
 		return x.subscribe(ctx, s, m), nil
 	case name == metaUnsubscribe:
-		return x.unsubscribe(s, m), nil
+		return x.unsubscribe(ctx, s, m), nil
 	case name == metaDisconnect:
 		return x.disconnect(s, m), nil
 	case familyOf(name) == familyMeta: // MT-1

@@ -31,7 +31,8 @@ type CallFailure struct{ Data jsontext.Value }
 func (f *CallFailure) Error() string { return "remote call failed" }
 
 // Listen calls fn for what clients publish on a channel, or on all channels that
-// a pattern matches, service channels included.
+// a pattern, or a template such as /rooms/{id}, matches (CH-7), service channels
+// included. Param tells what a variable of the template stands for.
 func (srv *Server) Listen(name string, fn Listener) error {
 	return srv.channels.bind(name, func(ch *channel) error {
 		ch.listeners = append(ch.listeners, fn)
@@ -40,7 +41,8 @@ func (srv *Server) Listen(name string, fn Listener) error {
 }
 
 // Service lets fn handle a service channel, or those that a pattern such as
-// /service/desk/** matches. The narrowest wins.
+// /service/desk/** or a template such as /service/rooms/{id} matches. The narrowest
+// wins; a template is wider than a name and narrower than a pattern.
 func (srv *Server) Service(name string, fn Handler) error {
 	return srv.serve(name, fn, false)
 }
@@ -100,8 +102,8 @@ func Deny(reason string) Verdict { return Verdict{kind: denied, reason: reason} 
 // Authoriser refines what the policy allows on a channel (AZ-3).
 type Authoriser func(ctx context.Context, op Operation, channel string, s *Session, m *Message) Verdict
 
-// Authorise attaches an authoriser to a channel, or to all that a pattern
-// matches. From then on somebody must grant there.
+// Authorise attaches an authoriser to a channel, or to all that a pattern or a
+// template matches. From then on somebody must grant there.
 func (srv *Server) Authorise(name string, a Authoriser) error {
 	return srv.channels.bind(name, func(ch *channel) error {
 		ch.authorisers = append(ch.authorisers, a)
@@ -118,7 +120,7 @@ func (srv *Server) authorised(ctx context.Context, op Operation, channel string,
 	}
 	grants := 0
 	for _, a := range all {
-		switch v := a(ctx, op, channel, s, m); v.kind {
+		switch v := a.fn(a.params.with(ctx), op, channel, s, m); v.kind {
 		case denied:
 			return &Refusal{Reason: v.reason}
 		case granted:

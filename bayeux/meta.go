@@ -99,14 +99,14 @@ func (x *exchange) adopt(s *Session, m *Message) bool {
 		return false
 	}
 	if s.parked {
-		s.unpark(x.srv.opt.times(x.peer.Transport))
+		s.unpark(x.peer.Transport)
 	}
 	if x.sock == nil {
 		s.http = x.peer.Transport
 	}
 	former := s.sock
 	if former != x.sock {
-		s.leaveSocket(x.srv.opt.times(x.peer.Transport))
+		s.leaveSocket(x.peer.Transport)
 		s.sock = x.sock
 		s.silent = x.sock != nil // until this frame is handled
 		if x.sock != nil {
@@ -137,7 +137,7 @@ func (x *exchange) adopt(s *Session, m *Message) bool {
 // leaveSocket takes the session off its socket, or off long-polling: a held
 // connect is dropped, and what a socket was not seen to deliver comes again on
 // the next transport (DEL-8, DEL-9). s.mu is held.
-func (s *Session) leaveSocket(v times) {
+func (s *Session) leaveSocket(next Transport) {
 	if s.held != nil {
 		s.release(causeSuperseded)
 	}
@@ -150,6 +150,7 @@ func (s *Session) leaveSocket(v times) {
 		}
 	}
 	if s.deadline.IsZero() { // WS-21
+		v := s.ownTimes(next)
 		s.expireIn(v.interval + v.maxInterval)
 	}
 }
@@ -201,13 +202,14 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 	if s.cur != nil {
 		srv.sessions.learn(s.principal.User, s.cur.sent, time.Now())
 	}
-	s.mu.Lock()
-	s.expireIn(v.maxInterval) // SS-1
-	s.mu.Unlock()
 	if !srv.announce(s) {
 		s.remove(EndByServer)
 		return x.fail(m, internalError, "")
 	}
+	s.mu.Lock()
+	v = s.ownTimes(x.peer.Transport) // OnSession may have set them
+	s.expireIn(v.maxInterval)        // SS-1
+	s.mu.Unlock()
 	if x.sock != nil {
 		x.finishConnects()
 		x.sock.rebind(s) // SS-15, HS-10
@@ -282,6 +284,11 @@ func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) reply 
 		if s.full(name) { // SUB-11
 			return x.failed(m, subscribeDenied, &Refusal{Reason: reasonTooMany})
 		}
+		if hook := x.srv.opt.OnSubscribe; hook != nil && !s.has(name) {
+			if err := hook(ctx, s, name, m); err != nil {
+				return x.failed(m, subscribeFailed, err)
+			}
+		}
 		if !x.srv.channels.subscribe(name, s, from) {
 			return x.fail(m, sessionUnknown, "")
 		}
@@ -346,6 +353,14 @@ func (x *exchange) allowed(ctx context.Context, op Operation, name string, s *Se
 	return x.srv.authorised(ctx, op, name, s, m)
 }
 
+// has reports whether the session has this very subscription.
+func (s *Session) has(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, has := s.subscriptions[name]
+	return has
+}
+
 // full reports whether one more subscription would be too many (SUB-11).
 func (s *Session) full(name string) bool {
 	s.mu.Lock()
@@ -355,7 +370,7 @@ func (s *Session) full(name string) bool {
 }
 
 // unsubscribe handles /meta/unsubscribe (6.4).
-func (x *exchange) unsubscribe(s *Session, m *Message) reply {
+func (x *exchange) unsubscribe(ctx context.Context, s *Session, m *Message) reply {
 	names, bad := x.subscriptionsOf(m)
 	if bad != nil {
 		return *bad
@@ -363,6 +378,11 @@ func (x *exchange) unsubscribe(s *Session, m *Message) reply {
 	for _, name := range names {
 		if !x.srv.channels.exists(name) { // UN-3
 			return x.fail(m, channelMissing, "")
+		}
+		if hook := x.srv.opt.OnUnsubscribe; hook != nil && s.has(name) {
+			if err := hook(ctx, s, name, m); err != nil { // UN-4
+				return x.failed(m, unsubscribeFailed, err)
+			}
 		}
 		x.srv.channels.unsubscribe(name, s)
 	}
@@ -401,8 +421,8 @@ func (x *exchange) publish(ctx context.Context, s *Session, m *Message) reply {
 		return x.failed(m, publishDenied, err)
 	}
 	srv.channels.create(name)
-	for _, listen := range srv.channels.listening(name) {
-		if err := listen(ctx, s, m); err != nil {
+	for _, l := range srv.channels.listening(name) {
+		if err := l.fn(l.params.with(ctx), s, m); err != nil {
 			return x.failed(m, publishDenied, err)
 		}
 	}
@@ -425,10 +445,10 @@ func (x *exchange) publish(ctx context.Context, s *Session, m *Message) reply {
 // serve hands a service message to its handler (PUB-8 to PUB-11).
 func (x *exchange) serve(ctx context.Context, s *Session, m *Message, name string) reply {
 	h, call := x.srv.channels.handlerOf(name)
-	if h == nil {
+	if h.fn == nil {
 		return replyTo(m) // PUB-9
 	}
-	data, err := h(ctx, s, m)
+	data, err := h.fn(h.params.with(ctx), s, m)
 	var failure *CallFailure
 	ok := true
 	if call && errors.As(err, &failure) {

@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,6 +79,10 @@ type Options struct {
 	// subscriptions and what waits for it are kept, within the limits below, and its
 	// client may go on as if it had not been away. Default 0: not at all.
 	ResumeWindow time.Duration
+	// MaxProcessing is how long server code may take for one message of a client;
+	// a session whose message takes longer is removed, and the context of its handler
+	// ends (SS-8). Default Never.
+	MaxProcessing time.Duration
 	// MaxLazyTimeout is how long a lazy message waits for company on a channel
 	// without a time-out of its own (LZ-2). Default 5 s; Never: lazy messages are
 	// sent at once there.
@@ -170,6 +175,14 @@ type Options struct {
 	OnSession func(*Session)
 	// OnEnd is told of each session that has ended, and why (SS-5).
 	OnEnd func(*Session, EndReason)
+	// OnSubscribe is asked before a subscription of a client comes into force, after
+	// the policy and the authorisers allowed it. A *Refusal refuses it as
+	// 403::subscribe_failed (SUB-4); other errors are as with a Listener. Channel may
+	// be a pattern. It is not asked again for a subscription that exists.
+	OnSubscribe func(ctx context.Context, s *Session, channel string, m *Message) error
+	// OnUnsubscribe is asked before a client's subscription is given up; a refusal is
+	// 403::unsubscribe_failed (UN-4). It is not asked when the session ends.
+	OnUnsubscribe func(ctx context.Context, s *Session, channel string, m *Message) error
 	// Logger gets refusals (AZ-6) and failures; never message text. Default: slog.Default().
 	Logger *slog.Logger
 }
@@ -249,6 +262,7 @@ func (o Options) withDefaults() (Options, error) {
 	duration(&o.Timeout, 30*time.Second)
 	duration(&o.MaxTimeout, 10*time.Minute)
 	duration(&o.MaxInterval, 10*time.Second)
+	duration(&o.MaxProcessing, Never)
 	duration(&o.MaxLazyTimeout, 5*time.Second)
 	duration(&o.MultiSessionInterval, 2*time.Second)
 	duration(&o.SweepPeriod, 997*time.Millisecond)
@@ -342,7 +356,7 @@ func count(n *int, byDefault int) {
 	}
 }
 
-// times are the values that a session is advised of on a transport (AD-4).
+// times are the values that clients are advised of on a transport (AD-4).
 type times struct {
 	timeout, interval, maxInterval time.Duration
 }

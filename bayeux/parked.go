@@ -15,7 +15,7 @@ func (s *Session) park() {
 		s.cur.drop()
 	}
 	if k := s.sock; k != nil {
-		s.leaveSocket(times{})
+		s.leaveSocket(WebSocket)
 		k.close(ws.StatusNormalClosure)
 	}
 	s.expireIn(s.srv.opt.ResumeWindow)
@@ -23,9 +23,9 @@ func (s *Session) park() {
 
 // unpark brings it back, as if it had never been away: a message of its client has
 // come. s.mu is held.
-func (s *Session) unpark(v times) {
+func (s *Session) unpark(t Transport) {
 	s.leaveParked()
-	s.expireIn(v.maxInterval)
+	s.expireIn(s.ownTimes(t).maxInterval)
 }
 
 // leaveParked says that a session, parked or not, is parked no longer. s.mu is held.

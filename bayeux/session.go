@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"context"
 	"math"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ type Session struct {
 	extensions extensions
 
 	mu            sync.Mutex
+	own           Times
 	ended         EndReason
 	connected     bool             // the first connect was answered (CN-1)
 	silent        bool             // nothing is written until the client's next frame (WS-16)
@@ -55,6 +57,7 @@ const (
 	EndRevoked                // Server.Revoke
 	EndExpired                // no sign of life within the deadline (SS-5)
 	EndOverflow               // its queue was full (DEL-11)
+	EndProcessing             // a message took longer than MaxProcessing (SS-8)
 	EndShutdown
 )
 
@@ -71,6 +74,8 @@ func (r EndReason) String() string {
 		return "timed out"
 	case EndOverflow:
 		return "queue full"
+	case EndProcessing:
+		return "processing took too long"
 	case EndShutdown:
 		return "server shut down"
 	}
@@ -208,11 +213,25 @@ func (s *Session) takeBatch() (events []*event, items []item) {
 	return events, s.out.take(count, bytes, math.MaxUint64)
 }
 
+// limit bounds the time that server code has for one message (SS-8). done is to be
+// called when the message has been processed.
+func (s *Session) limit(ctx context.Context, d time.Duration) (_ context.Context, done context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	timer := s.srv.after(d, func() {
+		cancel()
+		s.remove(EndProcessing)
+	})
+	return ctx, func() {
+		timer.Stop()
+		cancel()
+	}
+}
+
 // extend moves a running deadline to at least MaxInterval from now (SS-4).
-func (s *Session) extend(v times) {
+func (s *Session) extend(t Transport) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if until := time.Now().Add(v.maxInterval); !s.deadline.IsZero() && s.deadline.Before(until) {
+	if until := time.Now().Add(s.ownTimes(t).maxInterval); !s.deadline.IsZero() && s.deadline.Before(until) {
 		s.deadline = until
 	}
 }
@@ -296,7 +315,7 @@ func (s *Session) removeIf(why EndReason, condition func() bool) bool {
 	switch why {
 	case EndByServer:
 		s.out.append(disconnectEvent(s.srv.timestamp()), false)
-	case EndDisconnected, EndExpired, EndOverflow: // DC-1, SS-5, DEL-11
+	case EndDisconnected, EndExpired, EndOverflow, EndProcessing: // DC-1, SS-5, DEL-11, SS-8
 		s.out = outbox{}
 	}
 	if why == EndRevoked && s.cur != nil && (s.held != nil || s.sock != nil) {

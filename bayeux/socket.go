@@ -545,7 +545,7 @@ func (k *socket) detach(s *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sock == k && s.ended == 0 {
-		s.leaveSocket(k.srv.opt.times(WebSocket))
+		s.leaveSocket(WebSocket)
 	}
 }
 

@@ -1,0 +1,46 @@
+package bayeux
+
+import "time"
+
+// Times are what a session lives by and its client is advised of (AD-4). A field
+// that is zero leaves the value of the transport in use.
+type Times struct {
+	// Timeout is how long a connect is held; Never: not at all.
+	Timeout time.Duration
+	// Interval is how long the client is told to wait between connects; Never: not at all.
+	Interval time.Duration
+	// MaxInterval is how long the session is kept beyond Interval without a sign of
+	// life. A negative one counts as zero: no session is kept for ever.
+	MaxInterval time.Duration
+}
+
+// SetTimes gives the session times of its own. Its client is told by the next reply
+// to a connect (CN-6), or by that to its handshake when OnSession does this.
+func (s *Session) SetTimes(t Times) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.own = t
+	s.advised = ""
+}
+
+// times are those of the session on a transport.
+func (s *Session) times(t Transport) times {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ownTimes(t)
+}
+
+// ownTimes is times with s.mu held.
+func (s *Session) ownTimes(t Transport) times {
+	v := s.srv.opt.times(t)
+	if s.own.Timeout != 0 {
+		v.timeout = max(s.own.Timeout, 0)
+	}
+	if s.own.Interval != 0 {
+		v.interval = max(s.own.Interval, 0)
+	}
+	if s.own.MaxInterval > 0 {
+		v.maxInterval = s.own.MaxInterval
+	}
+	return v
+}
