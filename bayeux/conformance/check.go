@@ -62,6 +62,7 @@ type Check struct {
 func Checks() []Check {
 	all := slices.Concat(
 		handshakeChecks(), connectChecks(), fieldChecks(), subscribeChecks(), publishChecks(),
+		statusChecks(), callbackChecks(), originChecks(), websocketChecks(), resumeChecks(),
 	)
 	slices.SortStableFunc(all, func(a, b Check) int { return a.N - b.N })
 	return all
