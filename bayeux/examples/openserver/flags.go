@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,7 +60,7 @@ type held int
 
 // flags lists the options by their names in the protocol's documentation, written as flags.
 func flags(o *bayeux.Options) []option {
-	return []option{
+	return slices.Concat([]option{
 		{"transports", &o.Transports, "what is allowed, in the order of the handshake reply"},
 		{"timeout", &o.Timeout, "how long a connect is held; 0: not at all"},
 		{"max-timeout", &o.MaxTimeout, "most that a client may ask for"},
@@ -72,7 +73,7 @@ func flags(o *bayeux.Options) []option {
 		{"max-queue-bytes", &o.MaxQueueBytes, "bytes that may wait for a session; -1: any number"},
 		{"max-batch", &o.MaxBatch, "messages in one response or frame"},
 		{"max-batch-bytes", &o.MaxBatchBytes, "bytes of messages in one response or frame"},
-		{"max-message-size", []*int{&o.LongPolling.MaxMessageSize, &o.WS.MaxMessageSize}, "bytes of a request or websocket message"},
+		{"max-message-size", []*int{&o.LongPolling.MaxMessageSize, &o.JSONP.MaxMessageSize, &o.WS.MaxMessageSize}, "bytes of a request or websocket message"},
 		{"json-depth", &o.JSONDepth, "how deep a request may nest"},
 		{"max-messages-per-request", &o.MaxMessagesPerRequest, "messages in one request or frame"},
 		{"max-subscriptions-per-session", &o.MaxSubscriptionsPerSession, "subscriptions of one session"},
@@ -89,6 +90,7 @@ func flags(o *bayeux.Options) []option {
 		{"browser-cookie-same-site", &o.BrowserCookie.SameSite, "its SameSite: lax, strict, none"},
 		{"browser-cookie-partitioned", &o.BrowserCookie.Partitioned, "Partitioned"},
 		{"duplicate-meta-connect-http-response-code", &o.DuplicateMetaConnectHTTPResponseCode, "status for the older of two connects"},
+		{"allow-message-delivery-during-handshake", &o.AllowMessageDeliveryDuringHandshake, "messages may travel with the handshake reply"},
 		{"handshake-reconnect", &o.HandshakeReconnect, "advise of max-interval at handshake"},
 		{"broadcast-to-publisher", &o.BroadcastToPublisher, "publishers get what they publish"},
 		{"validate-message-fields", &o.ValidateMessageFields, "check the characters of ids and channels"},
@@ -97,15 +99,11 @@ func flags(o *bayeux.Options) []option {
 		{"origin", &o.Origin, "the server's own origin"},
 		{"allowed-origins", &o.AllowedOrigins, "foreign origins that may use the server"},
 		{"allowed-headers", &o.AllowedHeaders, "request headers that a preflight allows besides the usual ones"},
+		{"callback-parameter", &o.CallbackParameter, "parameter that names the callback"},
+		{"callback-parameter-max-length", &o.CallbackParameterMaxLength, "bytes of that name"},
 		{"sweep-period", &o.SweepPeriod, "time between two looks for unused channels"},
 		{"extensions", &o.Extensions, "those that are on: ack, timesync, timestamp"},
 		{"timestamp-format", &o.TimestampFormat, "what the extension timestamp writes: iso, reference"},
-
-		{"long-polling-json-timeout", &o.LongPolling.Timeout, "timeout over long-polling"},
-		{"long-polling-json-interval", &o.LongPolling.Interval, "interval over long-polling"},
-		{"long-polling-json-max-interval", &o.LongPolling.MaxInterval, "max-interval over long-polling"},
-		{"long-polling-json-max-message-size", &o.LongPolling.MaxMessageSize, "bytes of a request"},
-		{"long-polling-json-write-timeout", &o.LongPolling.WriteTimeout, "time for writing a response"},
 
 		{"ws-timeout", &o.WS.Timeout, "timeout over websocket"},
 		{"ws-interval", &o.WS.Interval, "interval over websocket"},
@@ -122,6 +120,16 @@ func flags(o *bayeux.Options) []option {
 		{"ws-bind-browser-cookie", &o.WS.BindBrowserCookie, "tie sessions to the browser cookie"},
 		{"ws-confirm-by-ping", &o.WS.ConfirmByPing, "keep messages until the pong of a ping after them"},
 		{"ws-confirm-timeout", &o.WS.ConfirmTimeout, "time for that pong"},
+	}, overHTTP("long-polling-json-", &o.LongPolling), overHTTP("long-polling-jsonp-", &o.JSONP))
+}
+
+func overHTTP(prefix string, o *bayeux.HTTPOptions) []option {
+	return []option{
+		{prefix + "timeout", &o.Timeout, "timeout over this transport"},
+		{prefix + "interval", &o.Interval, "interval over this transport"},
+		{prefix + "max-interval", &o.MaxInterval, "max-interval over this transport"},
+		{prefix + "max-message-size", &o.MaxMessageSize, "bytes of a request"},
+		{prefix + "write-timeout", &o.WriteTimeout, "time for writing a response"},
 	}
 }
 

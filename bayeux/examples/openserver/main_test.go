@@ -143,6 +143,9 @@ func TestEachRuleCanBeTried(t *testing.T) {
 			t.Errorf("subscribe to %s: %s, want %s", channel, got, err)
 		}
 	}
+	if got := v.post(`{"channel":"/any","clientId":"ID","data":1,"ext":{"fail":true}}`); !strings.Contains(got, "500::internal_error") {
+		t.Errorf("a message on which an extension fails: %s", got)
+	}
 	if got := v.post(`{"channel":"/meta/handshake","ext":{"auth":"bad"}}`); !strings.Contains(got, `"error":"403::handshake_denied"`) {
 		t.Errorf("a handshake with bad authentication: %s", got)
 	}
@@ -192,6 +195,7 @@ func TestFlags(t *testing.T) {
 		Transports: []bayeux.Transport{bayeux.LongPolling, bayeux.WebSocket}, ErrorStyle: bayeux.ErrorStyleV3,
 		BrowserCookie:  bayeux.CookieOptions{MaxAge: time.Minute, SameSite: http.SameSiteLaxMode},
 		LongPolling:    bayeux.HTTPOptions{MaxMessageSize: 512},
+		JSONP:          bayeux.HTTPOptions{MaxMessageSize: 512},
 		WS:             bayeux.WSOptions{PingInterval: bayeux.Never, MaxMessageSize: 512},
 		AllowedOrigins: []string{"https://a.example", "https://b.example"},
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,10 +18,12 @@ import (
 //	/authz/ok, /authz/deny, /authz/ignore   authorisers that grant, deny (reason "not_here"), ignore
 //	/authz/union/**                         one that denies on …/no and ignores all else; another, on …/yes, grants
 //	/vetoed                                 a listener deletes every message
+//	/noread/**                              not delivered to those who subscribed to a pattern
 //	/fail                                   a listener panics
 //	/lazy                                   messages wait for company, 1500 ms at most
 //	/failsub/**                             the policy panics when asked about a subscription
 //	handshake with ext.auth "bad"           refused
+//	any message with ext.fail true          an extension panics
 //
 // and these services, the first five for whoever needs only those:
 //
@@ -72,6 +73,12 @@ func open(o bayeux.Options) (*bayeux.Server, error) {
 			return bayeux.Ignore()
 		},
 	}
+	srv.Extend(bayeux.Extension{Incoming: func(_ context.Context, _ *bayeux.Session, m *bayeux.Message) (func(*bayeux.ReplyExt), error) {
+		if asked(m.Ext, "fail", "true") {
+			panic("asked for in ext")
+		}
+		return nil, nil
+	}})
 	for name, a := range authorisers {
 		err = errors.Join(err, srv.Authorise(name, a))
 	}
@@ -87,11 +94,16 @@ func open(o bayeux.Options) (*bayeux.Server, error) {
 type policy struct{ bayeux.DefaultPolicy }
 
 func (policy) CanHandshake(_ context.Context, _ bayeux.Peer, m *bayeux.Message) error {
-	var ext struct{ Auth json.RawMessage }
-	if m.Ext != nil && json.Unmarshal(m.Ext, &ext) == nil && bytes.Equal(ext.Auth, []byte(`"bad"`)) {
+	if asked(m.Ext, "auth", `"bad"`) {
 		return &bayeux.Refusal{}
 	}
 	return nil
+}
+
+// asked reports whether a field of ext has the value.
+func asked(ext jsontext.Value, field, value string) bool {
+	var fields map[string]json.RawMessage
+	return ext != nil && json.Unmarshal(ext, &fields) == nil && string(fields[field]) == value
 }
 
 func (p policy) CanCreate(ctx context.Context, s *bayeux.Session, channel string, m *bayeux.Message) error {
@@ -107,6 +119,10 @@ func (p policy) CanSubscribe(ctx context.Context, s *bayeux.Session, channel str
 
 func (p policy) CanPublish(ctx context.Context, s *bayeux.Session, channel string, m *bayeux.Message) error {
 	return refuseBelow("/nopub/", channel, p.DefaultPolicy.CanPublish(ctx, s, channel, m))
+}
+
+func (policy) MayRead(_ *bayeux.Session, channel string) bool {
+	return !strings.HasPrefix(channel, "/noread/")
 }
 
 // refuseBelow refuses what stands below a prefix, and leaves the rest as it was decided.
