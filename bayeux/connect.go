@@ -71,6 +71,7 @@ func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Mess
 		timeout = min(m.advice.timeout, srv.opt.MaxTimeout) // CN-3, CN-8
 	}
 
+	s.endInactive()
 	first := s.receive(ctx, x, c, m)
 	for {
 		read := srv.catchUp(ctx, s)
@@ -349,6 +350,9 @@ func (s *Session) answerConnect(c *connect, t Transport) reply {
 		s.advise(c, t, &r)
 	case EndDisconnected, EndByServer: // CN-13, DC-2, DC-5
 		r.advice = &Advice{Reconnect: ReconnectNone, Interval: c.interval, Timeout: c.times.timeout}
+	case EndInactive: // AC-3
+		r = s.srv.unknownConnect(r, t)
+		r.advice.Reconnect = ReconnectNone
 	default:
 		r = s.srv.unknownConnect(r, t) // CN-12, DC-7
 	}

@@ -18,13 +18,15 @@ const (
 	ExtensionAck       ExtensionName = "ack"       // acknowledged messages (17.1)
 	ExtensionTimesync  ExtensionName = "timesync"  // clients learn the server's clock (17.2)
 	ExtensionTimestamp ExtensionName = "timestamp" // messages and replies tell when they were made (17.3)
+	ExtensionActivity  ExtensionName = "activity"  // sessions that only connect are ended (17.4)
+	ExtensionBinary    ExtensionName = "binary"    // named for completeness: such messages always pass (BI-2)
 )
 
 // extensionSet is which of them are on.
 type extensionSet map[ExtensionName]bool
 
 func newExtensionSet(names []ExtensionName) (extensionSet, error) {
-	known := []ExtensionName{ExtensionAck, ExtensionTimesync, ExtensionTimestamp}
+	known := []ExtensionName{ExtensionAck, ExtensionTimesync, ExtensionTimestamp, ExtensionActivity, ExtensionBinary}
 	on := extensionSet{}
 	for _, name := range names {
 		if !slices.Contains(known, name) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/halley-chat/halley/bayeux/binary"
 )
 
 // seen records what extensions saw.
@@ -267,4 +269,99 @@ func TestTimestamp(t *testing.T) {
 	if _, err := New(Options{Extensions: []ExtensionName{ExtensionTimestamp}, TimestampFormat: 7}); err == nil {
 		t.Error("an unknown format was accepted")
 	}
+}
+
+// AC-1 to AC-3, line 48: who does nothing but connect is sent away.
+func TestActivity(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []ActivityMode{ActivityClient, ActivityClientServer} {
+		for _, ext := range []string{"", `{"ack":true}`} {
+			opt := Options{
+				Timeout: 10 * time.Second, Extensions: []ExtensionName{ExtensionAck, ExtensionActivity},
+				Activity: ActivityOptions{MaxInactivity: 25 * time.Second, Mode: mode},
+			}
+			bothInTime(t, opt, func(t *testing.T, b *bench, c client) {
+				handshake(t, c, ext)
+				subscribe(t, c, "/a")
+				hold := func(id string) []string {
+					p := c.begin(connectMessage(id, ""))
+					pass(10 * time.Second)
+					return p.wait()
+				}
+				hold("1")
+				hold("2")
+				c.ask(`[{"channel":"/x","clientId":"<A>"}]`) // AC-2: from here on
+				hold("3")
+				p := c.begin(connectMessage("4", ""))
+				synctest.Wait()
+				b.publish("/a", "4")
+				if c.transport() == LongPolling || ext != "" { // else it stays held
+					p.wait()
+					p = c.begin(connectMessage("4b", `,"ext":{"ack":9}`))
+				}
+				pass(10 * time.Second)
+				p.wait()
+				if got := hold("5"); !strings.Contains(got[0], `"successful":true`) {
+					t.Fatal(got)
+				}
+				s := b.session(c)
+				pass(time.Millisecond)
+				got := c.ask(connectMessage("6", `,"advice":{"timeout":0}`)) // 30 s after the publish, 20 s after the message
+				if mode == ActivityClientServer {
+					if !strings.Contains(got[0], `"successful":true`) {
+						t.Fatal(got)
+					}
+					pass(5 * time.Second)
+					got = c.ask(connectMessage("6", ""))
+				}
+				if w, ok := c.(*socketClient); ok {
+					more, _ := w.collect(1)
+					got = append(got, more...)
+				}
+				if len(got) != 2 {
+					t.Fatal(got)
+				}
+				reply, _, _ := strings.Cut(strings.TrimSuffix(got[1], "}"), `,"ext"`)
+				same(t, []string{got[0], reply}, `{"channel":"/meta/disconnect","successful":true}`,
+					`{"channel":"/meta/connect","id":"6","error":"402::session_unknown","successful":false,"advice":{"reconnect":"none","interval":0,"timeout":10000}`)
+				if s.ended != EndInactive {
+					t.Errorf("it ended as %q", s.ended)
+				}
+				same(t, c.ask(`[{"channel":"/x","clientId":"<A>"}]`), `{"channel":"/x","error":"402::session_unknown","successful":false}`)
+				if w, ok := c.(*socketClient); ok { // DC-6
+					pass(5 * time.Second)
+					if code := w.closed(); code != 1000 {
+						t.Errorf("closed with %d", code)
+					}
+				}
+			})
+		}
+	}
+	for _, bad := range []ActivityOptions{{MaxInactivity: -1}, {Mode: 5}} {
+		if _, err := New(Options{Activity: bad}); err == nil {
+			t.Errorf("%+v was accepted", bad)
+		}
+	}
+}
+
+// BI-1 to BI-5, line 47: bytes are passed on as they are, and server code can read and write them.
+func TestBinary(t *testing.T) {
+	t.Parallel()
+	both(t, Options{Extensions: []ExtensionName{ExtensionBinary}}, func(t *testing.T, b *bench, c client) {
+		must(t, b.srv.Service("/service/double", func(_ context.Context, from *Session, m *Message) (jsontext.Value, error) {
+			p, err := binary.Decode(m.Ext, m.Data)
+			if err != nil {
+				return nil, &Refusal{Text: "400::not_binary"}
+			}
+			p.Data = append(p.Data, p.Data...)
+			return nil, from.Send(Outgoing{Channel: m.Channel, Data: p.Encode(), Ext: binary.Ext()})
+		}))
+		handshake(t, c, "")
+		subscribe(t, c, "/a")
+		piece := `"data":{"meta":{"n":1e2},"last":true, "data":"0rJua1Qkhq"},"ext":{"binary":{ }}`
+		same(t, c.ask(`[{"channel":"/a","clientId":"<A>",`+piece+`}]`), `{"channel":"/a",`+piece+`}`, `{"channel":"/a","successful":true}`)
+		same(t, c.ask(`[{"channel":"/service/double","clientId":"<A>",`+piece+`}]`),
+			`{"channel":"/service/double","data":{"data":"0rJua1Qkhq0rJua1Qkhq","last":true,"meta":{"n":1e2}},"ext":{"binary":{}}}`, `{"channel":"/service/double","successful":true}`)
+		same(t, c.ask(`[{"channel":"/service/double","clientId":"<A>","data":{"data":"0"},"ext":{"binary":{}}}]`), `{"channel":"/service/double","error":"400::not_binary","successful":false}`)
+	})
 }

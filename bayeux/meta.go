@@ -179,7 +179,7 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 		}
 		return r
 	}
-	s := &Session{srv: srv, id: newID(), principal: x.peer.Principal, cookie: x.cookie, sock: x.sock}
+	s := &Session{srv: srv, id: newID(), principal: x.peer.Principal, cookie: x.cookie, sock: x.sock, active: time.Now()}
 	if x.sock == nil {
 		s.http = x.peer.Transport
 	}

@@ -163,6 +163,8 @@ type Options struct {
 	// Extensions lists those of chapter 17 that are on. Default, when nil: ack and
 	// timesync; an empty list is none.
 	Extensions []ExtensionName
+	// Activity configures the extension activity.
+	Activity ActivityOptions
 	// TimestampFormat is that of the extension timestamp. Default TimestampISO.
 	TimestampFormat TimestampFormat
 
@@ -258,6 +260,10 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Extensions == nil {
 		o.Extensions = []ExtensionName{ExtensionAck, ExtensionTimesync}
+	}
+	duration(&o.Activity.MaxInactivity, 10*time.Minute)
+	if err := o.Activity.check(); err != nil {
+		return o, err
 	}
 	duration(&o.Timeout, 30*time.Second)
 	duration(&o.MaxTimeout, 10*time.Minute)

@@ -42,6 +42,7 @@ type Session struct {
 	alarm    *time.Timer
 	parked   bool       // past its deadline and kept (DEL-14)
 	lazy     *lazyTimer // nil until a lazy message has waited
+	active   time.Time  // last activity (AC-2)
 	logged   time.Time  // last line that the client caused (AZ-6)
 	quick    bool       // the first connect had advice.timeout 0 (DEL-15)
 }
@@ -59,6 +60,7 @@ const (
 	EndOverflow               // its queue was full (DEL-11)
 	EndProcessing             // a message took longer than MaxProcessing (SS-8)
 	EndShutdown
+	EndInactive // it did nothing but connect for too long (AC-1)
 )
 
 // String returns a word for logs.
@@ -76,6 +78,8 @@ func (r EndReason) String() string {
 		return "queue full"
 	case EndProcessing:
 		return "processing took too long"
+	case EndInactive:
+		return "inactive"
 	case EndShutdown:
 		return "server shut down"
 	}
@@ -163,6 +167,7 @@ func (s *Session) push(ev *event, patience time.Duration, full Overflow) bool {
 	if !s.out.push(ev, lazy, bounds{s.srv.opt.MaxQueue, s.srv.opt.MaxQueueBytes}, full) {
 		return false
 	}
+	s.spokenTo()
 	s.flush()
 	return true
 }
@@ -231,6 +236,7 @@ func (s *Session) limit(ctx context.Context, d time.Duration) (_ context.Context
 func (s *Session) extend(t Transport) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.spoken()
 	if until := time.Now().Add(s.ownTimes(t).maxInterval); !s.deadline.IsZero() && s.deadline.Before(until) {
 		s.deadline = until
 	}
@@ -313,7 +319,7 @@ func (s *Session) removeIf(why EndReason, condition func() bool) bool {
 	subs := s.subscriptions
 	s.subscriptions = nil
 	switch why {
-	case EndByServer:
+	case EndByServer, EndInactive:
 		s.out.append(disconnectEvent(s.srv.timestamp()), false)
 	case EndDisconnected, EndExpired, EndOverflow, EndProcessing: // DC-1, SS-5, DEL-11, SS-8
 		s.out = outbox{}

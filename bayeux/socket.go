@@ -554,7 +554,7 @@ func (k *socket) detach(s *Session) {
 func (k *socket) sessionEnded(why EndReason) {
 	switch why {
 	case EndDisconnected: // DC-4: the client closes
-	case EndByServer: // DC-6
+	case EndByServer, EndInactive: // DC-6
 		k.srv.after(disconnectGrace, func() { k.close(ws.StatusNormalClosure) })
 		k.kick()
 	case EndRevoked: // WS-6

@@ -146,6 +146,9 @@ func (s *Session) offer(after, head int64, entries []Entry, events []*event) {
 		p.to = max(after, head) // the head was announced, yet there is nothing: pruned
 	}
 	if s.cur.offer(p) {
+		if len(p.events) > 0 {
+			s.spokenTo()
+		}
 		s.flush()
 	}
 }

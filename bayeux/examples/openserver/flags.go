@@ -102,7 +102,9 @@ func flags(o *bayeux.Options) []option {
 		{"callback-parameter", &o.CallbackParameter, "parameter that names the callback"},
 		{"callback-parameter-max-length", &o.CallbackParameterMaxLength, "bytes of that name"},
 		{"sweep-period", &o.SweepPeriod, "time between two looks for unused channels"},
-		{"extensions", &o.Extensions, "those that are on: ack, timesync, timestamp"},
+		{"extensions", &o.Extensions, "those that are on: ack, timesync, timestamp, activity, binary"},
+		{"max-inactivity", &o.Activity.MaxInactivity, "with the extension activity: how long a session may do nothing but connect"},
+		{"activity-mode", &o.Activity.Mode, "what counts as activity: client, client_server"},
 		{"timestamp-format", &o.TimestampFormat, "what the extension timestamp writes: iso, reference"},
 
 		{"ws-timeout", &o.WS.Timeout, "timeout over websocket"},
@@ -208,6 +210,8 @@ func define(fs *flag.FlagSet, name string, target any, help string) {
 			}
 			return nil
 		})
+	case *bayeux.ActivityMode:
+		value("mode", choice(to, map[string]bayeux.ActivityMode{"client": bayeux.ActivityClient, "client_server": bayeux.ActivityClientServer}))
 	case *bayeux.TimestampFormat:
 		value("format", choice(to, map[string]bayeux.TimestampFormat{"iso": bayeux.TimestampISO, "reference": bayeux.TimestampReference}))
 	case *bayeux.ErrorStyle:
