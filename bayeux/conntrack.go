@@ -68,6 +68,7 @@ type trackedConn struct {
 	raw      syscall.RawConn
 	requests int // how often a request began on it
 	ended    bool
+	pace     pace
 }
 
 func (srv *Server) trackedConnOf(ctx context.Context) *trackedConn {

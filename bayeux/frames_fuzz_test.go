@@ -37,7 +37,7 @@ func FuzzFrames(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, state byte, b []byte) {
-		bench := start(t, Options{WS: WSOptions{ConfirmByPing: true, PingInterval: Never}})
+		bench := start(t, Options{MaxMessageRate: Unlimited, WS: WSOptions{ConfirmByPing: true, PingInterval: Never}})
 		c, err := bench.tryWebsocket(nil, ws.Dialer{Extensions: []httphead.Option{wsflate.DefaultParameters.Option()}})
 		must(t, err)
 		if state%4 > 0 {

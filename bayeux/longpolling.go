@@ -26,6 +26,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusServiceUnavailable, "the server is shutting down")
 	default:
 		defer srv.tasks.end()
+		srv.pause(r.Context(), srv.trackedConnOf(r.Context()).take(1, srv.opt.MaxMessageRate))
 		srv.route(w, r)
 	}
 }
@@ -149,6 +150,7 @@ func (srv *Server) take(w http.ResponseWriter, r *http.Request, x *exchange) boo
 		refuse(w, status, err.Error())
 		return false
 	}
+	srv.trackedConnOf(r.Context()).take(len(msgs)-1, srv.opt.MaxMessageRate) // the request counted as one
 	x.process(r.Context(), msgs)
 	return true
 }

@@ -501,6 +501,9 @@ func TestShutdown(t *testing.T) {
 			}()
 		}
 		idle := b.websocket(nil) // no session
+		left := b.websocket(nil) // its session has gone
+		handshake(t, left, "")
+		left.ask(`[{"channel":"/meta/disconnect","clientId":"<A>"}]`)
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
@@ -513,8 +516,8 @@ func TestShutdown(t *testing.T) {
 		}
 		b.publish("/s", "1") // still flushed
 		must(t, <-done)
-		if code := idle.closed(); code != 1001 {
-			t.Errorf("idle: %d", code)
+		if idle, left := idle.closed(), left.closed(); idle != 1001 || left != 1001 {
+			t.Errorf("without a session: %d, %d", idle, left)
 		}
 		moments := map[time.Duration]bool{}
 		for range 2 * n {
@@ -534,7 +537,7 @@ func TestShutdown(t *testing.T) {
 		if len(moments) < n {
 			t.Errorf("all at %d moments", len(moments))
 		}
-		if st := b.srv.Stats(); st.Sessions+st.Held+st.Sockets != 0 || len(ends) != 2*n || ends[0] != EndShutdown {
+		if st := b.srv.Stats(); st.Sessions+st.Held+st.Sockets != 0 || len(ends) != 2*n+1 || ends[0] != EndDisconnected || ends[1] != EndShutdown {
 			t.Errorf("%+v, %d ends", st, len(ends))
 		}
 		must(t, b.srv.Shutdown(context.Background())) // again

@@ -105,6 +105,11 @@ type Options struct {
 	JSONDepth int
 	// MaxMessagesPerRequest bounds the array of one request or frame. Default 1000.
 	MaxMessagesPerRequest int
+	// MaxMessageRate is how many messages a second are read from one connection for
+	// long; a second's worth may come at once. Frames and requests without a message
+	// count as one. Nothing is refused: who sends faster is read later. Over HTTP it
+	// needs Track. Default 1000; Unlimited.
+	MaxMessageRate int
 	// MaxSubscriptionsPerSession is the limit of SUB-11. Default 1000.
 	MaxSubscriptionsPerSession int
 
@@ -281,6 +286,10 @@ func (o Options) withDefaults() (Options, error) {
 	count(&o.JSONDepth, 64)
 	count(&o.MaxMessagesPerRequest, 1000)
 	count(&o.MaxSubscriptionsPerSession, 1000)
+	count(&o.MaxMessageRate, 1000)
+	if o.MaxMessageRate < Unlimited {
+		return o, fmt.Errorf("maxMessageRate: %d is not a number of messages per second", o.MaxMessageRate)
+	}
 	count(&o.MaxSessionsPerBrowser, 1)
 	count(&o.HTTP2MaxSessionsPerBrowser, Unlimited)
 	if o.CallbackParameter == "" {

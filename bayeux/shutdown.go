@@ -68,6 +68,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	for _, s := range srv.sessions.all() {
 		s.remove(EndShutdown)
 	}
+	for _, k := range srv.sockets.list() { // whose session has gone before
+		k.close(ws.StatusGoingAway)
+	}
 	srv.stop()
 	defer srv.cancel()
 	select {
@@ -95,10 +98,10 @@ func (srv *Server) sendAway(ctx context.Context, over time.Duration) {
 	}
 	for _, k := range srv.sockets.list() { // those without a session among them
 		leave = append(leave, func() {
-			k.mu.Lock()
-			unbound := k.session == nil
-			k.mu.Unlock()
-			if unbound {
+			s, unlock := k.lock()
+			serves := s != nil && s.sock == k && s.ended == 0
+			unlock()
+			if !serves {
 				k.close(ws.StatusGoingAway)
 			}
 		})

@@ -32,7 +32,7 @@ type socket struct {
 	leaving atomic.Bool // its session was revoked; it is closed after the last words (DC-7)
 
 	mu      sync.Mutex
-	drained sync.Cond // out was emptied, or the writer has ended
+	changed sync.Cond // out was emptied, the writer has ended, or the socket is to end
 	session *Session
 	out     []frame
 	writing bool
@@ -46,6 +46,7 @@ type socket struct {
 	confirm confirmation
 	pinged  time.Time
 	active  time.Time // last frame in either direction (WS-19)
+	deaf    time.Time // until then nothing is read (MaxMessageRate)
 	timer   *time.Timer
 }
 
@@ -75,7 +76,7 @@ const disconnectGrace = 5 * time.Second
 
 // start begins to serve an upgraded connection.
 func (k *socket) start(early []byte) {
-	k.drained.L = &k.mu
+	k.changed.L = &k.mu
 	now := time.Now()
 	k.active, k.pinged = now, now
 	if !k.srv.tasks.begin() {
@@ -133,7 +134,7 @@ func (k *socket) writeOrWait(enough func() bool) {
 		k.mu.Lock()
 	}
 	for k.writing && !enough() {
-		k.drained.Wait()
+		k.changed.Wait()
 	}
 	k.mu.Unlock()
 }
@@ -325,7 +326,7 @@ func (k *socket) compose(l *load) bool {
 // rest gives the claim to write up. k.mu is held.
 func (k *socket) rest() {
 	k.writing = false
-	k.drained.Broadcast()
+	k.changed.Broadcast()
 }
 
 // messages adds what the session has to say, with the replies between (WS-14).
@@ -380,7 +381,7 @@ func (k *socket) replies(l *load, upTo uint64) {
 	}
 	if k.out = k.out[n:]; len(k.out) == 0 {
 		k.out = nil
-		k.drained.Broadcast()
+		k.changed.Broadcast()
 	}
 }
 
@@ -509,6 +510,7 @@ func (k *socket) setClosing(code ws.StatusCode) {
 	defer k.mu.Unlock()
 	if k.closing == 0 {
 		k.closing = code
+		k.changed.Broadcast()
 	}
 }
 
@@ -516,6 +518,7 @@ func (k *socket) setClosing(code ws.StatusCode) {
 func (k *socket) abort() {
 	k.mu.Lock()
 	k.dead = true
+	k.changed.Broadcast()
 	k.mu.Unlock()
 	_ = k.conn.Close() // wakes the reader, which clears up
 }
@@ -571,7 +574,7 @@ func (k *socket) tick() {
 	o := &k.srv.opt.WS
 	now := time.Now()
 	k.mu.Lock()
-	dead := k.confirm.no != 0 && now.Sub(k.confirm.since) >= o.ConfirmTimeout
+	dead := k.confirm.no != 0 && !now.Before(k.confirmBy())
 	idle := o.IdleTimeout > 0 && now.Sub(k.active) >= o.IdleTimeout
 	if o.PingInterval > 0 && now.Sub(k.pinged) >= o.PingInterval && !k.closed {
 		k.pinged = now
@@ -595,6 +598,16 @@ func (k *socket) tick() {
 	}
 }
 
+// confirmBy is when the pong of the confirming ping must be there. It cannot be
+// heard while nothing is read. k.mu is held.
+func (k *socket) confirmBy() time.Time {
+	since := k.confirm.since
+	if k.deaf.After(since) {
+		since = k.deaf
+	}
+	return since.Add(k.srv.opt.WS.ConfirmTimeout)
+}
+
 // schedule sets the timer to when tick has something to do. k.mu is held.
 func (k *socket) schedule(now time.Time) {
 	o := &k.srv.opt.WS
@@ -606,7 +619,7 @@ func (k *socket) schedule(now time.Time) {
 		next = min(next, k.active.Add(o.IdleTimeout).Sub(now))
 	}
 	if k.confirm.no != 0 {
-		next = min(next, k.confirm.since.Add(o.ConfirmTimeout).Sub(now))
+		next = min(next, k.confirmBy().Sub(now))
 	}
 	k.timer.Reset(max(next, time.Millisecond))
 }

@@ -151,7 +151,7 @@ func TestFrames(t *testing.T) {
 	})
 	t.Run("ping flood", func(t *testing.T) { // A12: only the newest ping is answered, nothing piles up
 		t.Parallel()
-		b := start(t, Options{})
+		b := start(t, Options{MaxMessageRate: Unlimited})
 		r := b.raw()
 		go func() {
 			for range 20000 {

@@ -35,7 +35,7 @@ func (k *socket) read(early []byte) {
 	for {
 		text, err := in.message()
 		if err == nil {
-			err = k.handle(text)
+			err = in.handle(text)
 		}
 		if err == nil {
 			continue
@@ -62,7 +62,7 @@ func (k *socket) finish() {
 	k.timer.Stop()
 	s := k.session
 	for k.writing {
-		k.drained.Wait()
+		k.changed.Wait()
 	}
 	k.mu.Unlock()
 	k.srv.sockets.remove(k)
@@ -72,7 +72,8 @@ func (k *socket) finish() {
 }
 
 // handle processes the messages of one text frame. An error ends the connection.
-func (k *socket) handle(text []byte) error {
+func (in *wsReader) handle(text []byte) error {
+	k := in.k
 	if len(text) == 0 || k.isClosing() {
 		return nil
 	}
@@ -90,6 +91,7 @@ func (k *socket) handle(text []byte) error {
 		k.flush()
 		return nil
 	}
+	in.take(len(msgs)-1, time.Now()) // the frame counted as one
 	k.exchange(msgs)
 	k.flush()
 	return nil
@@ -131,8 +133,15 @@ func (k *socket) isClosing() bool {
 
 // wsReader takes messages out of a stream of frames (RFC 6455).
 type wsReader struct {
-	k  *socket
-	br *bufio.Reader
+	k    *socket
+	br   *bufio.Reader
+	pace pace
+	owed time.Duration // to wait before the next frame is read
+}
+
+// take counts n messages against the rate.
+func (in *wsReader) take(n int, now time.Time) {
+	in.owed = in.pace.take(n, in.k.srv.opt.MaxMessageRate, now)
 }
 
 // message returns the next text message, unpacked. Binary ones are left out (WS-7).
@@ -145,11 +154,14 @@ func (in *wsReader) message() ([]byte, error) {
 		limit     = in.k.srv.opt.WS.MaxMessageSize
 	)
 	for {
+		if in.owed > 0 {
+			in.k.pause(in.owed)
+		}
 		h, err := ws.ReadHeader(in.br)
 		if err != nil {
 			return nil, headerFault(err)
 		}
-		in.k.heard()
+		in.take(1, in.k.heard())
 		state := ws.StateServerSide | ws.StateExtended // bits of extensions are looked at below
 		if fragments {
 			state |= ws.StateFragmented
@@ -274,10 +286,11 @@ func (in *wsReader) drain() {
 	_, _ = io.Copy(io.Discard, in.br) // ends with an error or at the end of the connection; both are the end
 }
 
-// heard notes a sign of life of the peer.
-func (k *socket) heard() {
+// heard notes a sign of life of the peer, and tells the time.
+func (k *socket) heard() time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.active = time.Now()
 	k.missing = 0
+	return k.active
 }

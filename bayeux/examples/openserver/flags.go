@@ -76,6 +76,7 @@ func flags(o *bayeux.Options) []option {
 		{"max-message-size", []*int{&o.LongPolling.MaxMessageSize, &o.JSONP.MaxMessageSize, &o.WS.MaxMessageSize}, "bytes of a request or websocket message"},
 		{"json-depth", &o.JSONDepth, "how deep a request may nest"},
 		{"max-messages-per-request", &o.MaxMessagesPerRequest, "messages in one request or frame"},
+		{"max-message-rate", &o.MaxMessageRate, "messages a second that are read from one connection; -1: any number"},
 		{"max-subscriptions-per-session", &o.MaxSubscriptionsPerSession, "subscriptions of one session"},
 		{"max-sessions-per-browser", (*held)(&o.MaxSessionsPerBrowser), "connects of one cookie held over HTTP/1.1; -1: any number"},
 		{"http2-max-sessions-per-browser", (*held)(&o.HTTP2MaxSessionsPerBrowser), "the same over HTTP/2"},

@@ -1,0 +1,72 @@
+package bayeux
+
+import (
+	"context"
+	"time"
+)
+
+// pace bounds how fast the messages of one connection are taken (MaxMessageRate).
+// Nothing is refused: who sends faster is read later, so that the network holds it
+// back. One second's worth may come at once.
+type pace struct {
+	paid time.Time // when all that was taken would have come at the full rate
+}
+
+// longestPause keeps a connection from going unread for so long that its signs of
+// life are missed. What is owed beyond it is paid at the next message.
+const longestPause = 5 * time.Second
+
+// take counts n messages and returns how long to wait before the next is read.
+func (p *pace) take(n, rate int, now time.Time) time.Duration {
+	if rate < 0 {
+		return 0
+	}
+	if p.paid.Before(now) {
+		p.paid = now
+	}
+	p.paid = p.paid.Add(time.Duration(n) * time.Second / time.Duration(rate))
+	return min(p.paid.Sub(now)-time.Second, longestPause)
+}
+
+// pause puts off reading. What ends the connection ends the pause.
+func (k *socket) pause(d time.Duration) {
+	over := false
+	alarm := k.srv.after(d, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		over = true
+		k.changed.Broadcast()
+	})
+	defer alarm.Stop()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.deaf = time.Now().Add(d)
+	for !over && k.closing == 0 && !k.dead {
+		k.changed.Wait()
+	}
+}
+
+// take counts n messages of a connection over HTTP and returns how long the
+// request must wait. A nil connection is not known, and not bound.
+func (c *trackedConn) take(n, rate int) time.Duration {
+	if c == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pace.take(n, rate, time.Now())
+}
+
+// pause puts off a request.
+func (srv *Server) pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	over := time.NewTimer(d)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-ctx.Done():
+	case <-srv.stopped:
+	}
+}
