@@ -3,16 +3,21 @@ package bayeux
 import (
 	"bytes"
 	"compress/flate"
+	"compress/gzip"
 	"fmt"
 	"io"
+	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 )
 
-// packers pools what permessage-deflate needs: a compressor is large and is used
-// for one message at a time.
+// packers pools what compression needs: a compressor is large and is used for one
+// message or response at a time.
 type packers struct {
 	deflaters sync.Pool
 	inflaters sync.Pool
+	zippers   sync.Pool
 	buffers   sync.Pool
 }
 
@@ -22,6 +27,10 @@ func (p *packers) init() {
 		return w
 	}
 	p.inflaters.New = func() any { return flate.NewReader(bytes.NewReader(nil)) }
+	p.zippers.New = func() any {
+		z, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is a valid one
+		return z
+	}
 	p.buffers.New = func() any { return new(bytes.Buffer) }
 }
 
@@ -81,4 +90,38 @@ type packed struct {
 func (e *event) deflated(p *packers) []byte {
 	e.packed.once.Do(func() { e.packed.bytes = p.deflate(e.array) })
 	return e.packed.bytes
+}
+
+// compressAbove is the size in bytes up to which a response is not worth packing (LP-12).
+const compressAbove = 1 << 10
+
+// gzip packs a response.
+func (p *packers) gzip(body []byte) []byte {
+	z := p.zippers.Get().(*gzip.Writer)
+	defer p.zippers.Put(z)
+	var buf bytes.Buffer
+	z.Reset(&buf)
+	_, _ = z.Write(body) // a bytes.Buffer does not fail
+	_ = z.Close()
+	return buf.Bytes()
+}
+
+// acceptsGzip reads Accept-Encoding. What it names counts more than "*".
+func acceptsGzip(h http.Header) bool {
+	wanted := false
+	for _, line := range h.Values("Accept-Encoding") {
+		for part := range strings.SplitSeq(line, ",") {
+			coding, params, _ := strings.Cut(part, ";")
+			q, given := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(params), " ", ""), "q=")
+			weight, err := strconv.ParseFloat(q, 64)
+			want := !given || err == nil && weight > 0
+			switch strings.ToLower(strings.TrimSpace(coding)) {
+			case "gzip", "x-gzip":
+				return want
+			case "*":
+				wanted = want
+			}
+		}
+	}
+	return wanted
 }

@@ -196,6 +196,13 @@ func (srv *Server) wait(ctx context.Context, x *exchange) bool {
 // that it did not leave (DEL-8).
 func (srv *Server) respond(w http.ResponseWriter, r *http.Request, t Transport, body []byte) error {
 	h := w.Header()
+	if srv.opt.overHTTP(t).Compress {
+		h.Add("Vary", "Accept-Encoding")
+		if len(body) > compressAbove && acceptsGzip(r.Header) {
+			h.Set("Content-Encoding", "gzip")
+			body = srv.packers.gzip(body)
+		}
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store") // LP-10
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -281,66 +280,6 @@ func TestSessionsPerBrowser(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Line 29: CK-7, LP-13.
-func TestHTTP2(t *testing.T) {
-	t.Parallel()
-	srv, err := New(Options{})
-	must(t, err)
-	hs := httptest.NewUnstartedServer(srv)
-	hs.EnableHTTP2 = true
-	srv.Track(hs.Config)
-	hs.StartTLS()
-	defer hs.Close()
-	b := &bench{t: t, srv: srv}
-	do := func(cookie *http.Cookie, body string) (*http.Response, string) {
-		req, _ := http.NewRequest("POST", hs.URL, strings.NewReader(body))
-		if cookie != nil {
-			req.AddCookie(cookie)
-		}
-		resp, err := hs.Client().Do(req)
-		must(t, err)
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		must(t, err)
-		if resp.ProtoMajor != 2 {
-			t.Error(resp.Proto)
-		}
-		return resp, string(text)
-	}
-	resp, text := do(nil, `[{"channel":"/meta/handshake"}]`)
-	cookie := resp.Cookies()[0]
-	ids := []string{clientIDs.FindStringSubmatch(text)[1]}
-	for range 4 {
-		_, text := do(cookie, `[{"channel":"/meta/handshake"}]`)
-		ids = append(ids, clientIDs.FindStringSubmatch(text)[1])
-	}
-	done := make(chan string, len(ids))
-	for _, id := range ids {
-		do(cookie, `[{"channel":"/meta/connect","clientId":"`+id+`","advice":{"timeout":0}}]`)
-		do(cookie, `[{"channel":"/meta/subscribe","clientId":"`+id+`","subscription":"/s"}]`)
-		go func() {
-			_, text := do(cookie, `[{"channel":"/meta/connect","id":"1","clientId":"`+id+`"}]`)
-			done <- text
-		}()
-	}
-	b.held(len(ids))
-	b.publish("/s", "1")
-	for range ids {
-		if got := <-done; got != `[{"channel":"/s","data":1},{"channel":"/meta/connect","id":"1","successful":true}]` {
-			t.Error(got)
-		}
-	}
-	// SS-11 for streams: a reset stream stops being held.
-	ctx, cancel := context.WithCancel(t.Context())
-	req, _ := http.NewRequestWithContext(ctx, "POST", hs.URL, strings.NewReader(`[{"channel":"/meta/connect","id":"2","clientId":"`+ids[0]+`"}]`))
-	req.AddCookie(cookie)
-	go func() { _, _ = hs.Client().Do(req) }()
-	b.held(1)
-	cancel()
-	b.held(0)
-	must(t, srv.Shutdown(t.Context()))
 }
 
 // CO-1, CO-4, A13: where the server's own origin is known, the scheme counts too.

@@ -204,6 +204,10 @@ type HTTPOptions struct {
 	MaxMessageSize int
 	// WriteTimeout bounds the writing of one response. Default 30 s.
 	WriteTimeout time.Duration
+	// Compress packs responses above 1 KiB with gzip where the client accepts it
+	// (LP-12). Off by default: a proxy in front may do it, and packing secrets
+	// together with text of strangers tells something about the secrets.
+	Compress bool
 }
 
 // WSOptions are those of the transport websocket.

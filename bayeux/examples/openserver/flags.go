@@ -133,6 +133,7 @@ func overHTTP(prefix string, o *bayeux.HTTPOptions) []option {
 		{prefix + "max-interval", &o.MaxInterval, "max-interval over this transport"},
 		{prefix + "max-message-size", &o.MaxMessageSize, "bytes of a request"},
 		{prefix + "write-timeout", &o.WriteTimeout, "time for writing a response"},
+		{prefix + "compress", &o.Compress, "pack large responses with gzip"},
 	}
 }
 
