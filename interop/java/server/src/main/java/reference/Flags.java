@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import org.cometd.bayeux.server.BayeuxServer;
 import org.cometd.server.ext.AcknowledgedMessagesExtension;
@@ -18,8 +17,7 @@ import org.cometd.server.ext.TimesyncExtension;
  * The command line. A flag is the name of an option of CometD in kebab case, with its prefix: --max-interval, --ws-idle-timeout,
  * --long-polling-json-timeout. Times are milliseconds. What is not given keeps CometD's default.
  */
-record Flags(InetSocketAddress listen, long drain, Map<String, Object> options, List<BayeuxServer.Extension> extensions,
-             Set<String> allowedOrigins, Set<String> allowedHeaders) {
+record Flags(InetSocketAddress listen, long drain, Map<String, Object> options, List<BayeuxServer.Extension> extensions) {
 
     private enum Kind { NUMBER, SWITCH, TEXT }
 
@@ -49,8 +47,7 @@ record Flags(InetSocketAddress listen, long drain, Map<String, Object> options, 
     /** Flags of this program. */
     private static final Map<String, Kind> OWN = Map.ofEntries(
         Map.entry("listen", Kind.TEXT), Map.entry("drain", Kind.NUMBER), Map.entry("transports", Kind.TEXT),
-        Map.entry("extensions", Kind.TEXT), Map.entry("max-inactivity", Kind.NUMBER), Map.entry("activity-mode", Kind.TEXT),
-        Map.entry("allowed-origins", Kind.TEXT), Map.entry("allowed-headers", Kind.TEXT));
+        Map.entry("extensions", Kind.TEXT), Map.entry("max-inactivity", Kind.NUMBER), Map.entry("activity-mode", Kind.TEXT));
 
     private record Option(String name, Kind kind) {
     }
@@ -119,20 +116,13 @@ record Flags(InetSocketAddress listen, long drain, Map<String, Object> options, 
             options.put("allowedTransports", String.join(",", list(own.get("transports"))));
         }
         return new Flags(address(own.getOrDefault("listen", "127.0.0.1:8080")), Long.parseLong(own.getOrDefault("drain", "2000")),
-            options, extensions(own),
-            Set.copyOf(list(own.getOrDefault("allowed-origins", ""))), headers(own.getOrDefault("allowed-headers", "")));
+            options, extensions(own));
     }
 
     private static List<String> list(String value) {
         List<String> parts = new ArrayList<>(List.of(value.trim().split("[, ]+")));
         parts.removeIf(String::isEmpty);
         return parts;
-    }
-
-    private static Set<String> headers(String more) {
-        List<String> all = new ArrayList<>(List.of("Accept", "Authorization", "Content-Type", "Pragma", "X-Requested-With"));
-        all.addAll(list(more));
-        return Set.copyOf(all);
     }
 
     private static InetSocketAddress address(String listen) {

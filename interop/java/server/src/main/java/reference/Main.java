@@ -2,7 +2,6 @@ package reference;
 
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.Set;
 import org.cometd.bayeux.server.BayeuxServer;
 import org.cometd.server.BayeuxServerImpl;
 import org.cometd.server.http.JSONHttpTransport;
@@ -17,7 +16,6 @@ import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
-import org.eclipse.jetty.server.handler.CrossOriginHandler;
 import org.eclipse.jetty.websocket.server.WebSocketUpgradeHandler;
 
 /** Serves CometD at /cometd: long-polling and callback-polling through its servlet, websocket through Jetty's own API, HTTP/1.1 and h2c. */
@@ -66,9 +64,6 @@ public final class Main {
             container.setIdleTimeout(Duration.ofMinutes(5)); // what CometD documents as its default; Jetty's own is 30 s
         });
         context.insertHandler(upgrade);
-        if (!flags.allowedOrigins().isEmpty()) {
-            context.insertHandler(crossOrigin(flags));
-        }
         context.getServletContext().setAttribute(BayeuxServer.ATTRIBUTE, bayeux(context.getContext(), flags));
         return context;
     }
@@ -85,16 +80,5 @@ public final class Main {
         flags.extensions().forEach(bayeux::addExtension);
         new OpenServer(bayeux).open();
         return bayeux;
-    }
-
-    /** CometD leaves CORS to what stands in front. */
-    private static CrossOriginHandler crossOrigin(Flags flags) {
-        CrossOriginHandler handler = new CrossOriginHandler();
-        handler.setAllowCredentials(true);
-        handler.setAllowedOriginPatterns(flags.allowedOrigins());
-        handler.setAllowedMethods(Set.of("GET", "POST", "OPTIONS"));
-        handler.setAllowedHeaders(flags.allowedHeaders());
-        handler.setPreflightMaxAge(Duration.ofDays(1));
-        return handler;
     }
 }
