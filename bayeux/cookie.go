@@ -32,7 +32,7 @@ func (srv *Server) newBrowserCookie(value string, r *http.Request) *http.Cookie 
 		Name: o.Name, Value: value, Path: o.Path, Domain: o.Domain,
 		MaxAge:   int(o.MaxAge / time.Second),
 		Secure:   o.Secure && (r.TLS != nil || r.URL.Scheme == "https"),
-		HttpOnly: o.HTTPOnly.or(true),
+		HttpOnly: o.HTTPOnly == On,
 		SameSite: o.SameSite, Partitioned: o.Partitioned,
 	}
 }

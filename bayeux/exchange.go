@@ -88,7 +88,7 @@ func (x *exchange) connectInCompany() bool {
 
 // checkFields is step 1.
 func (x *exchange) checkFields(m *Message) (situation, bool) {
-	strict := x.srv.opt.ValidateMessageFields.or(true)
+	strict := x.srv.opt.ValidateMessageFields == On
 	switch {
 	case m.channel == absent:
 		return channelMissing, false

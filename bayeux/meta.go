@@ -305,7 +305,7 @@ func (x *exchange) subscriptionsOf(m *Message) ([]string, *reply) {
 	}
 	names, ok := m.subscriptions()
 	for i, name := range names {
-		ok = ok && validChannel(name, !x.srv.opt.ValidateMessageFields.or(true))
+		ok = ok && validChannel(name, x.srv.opt.ValidateMessageFields != On)
 		names[i] = lookupName(name)
 	}
 	if !ok {

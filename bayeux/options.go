@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,13 +42,6 @@ const (
 	On
 	Off
 )
-
-func (w Switch) or(byDefault bool) bool {
-	if w == 0 {
-		return byDefault
-	}
-	return w == On
-}
 
 // Values for limits and times whose zero value means "the default".
 const (
@@ -92,7 +86,8 @@ type Options struct {
 	LongPolling, JSONP HTTPOptions
 	WS                 WSOptions
 
-	// MetaConnectDeliverOnly lets messages travel with connect replies only (DEL-6).
+	// MetaConnectDeliverOnly lets messages travel with connect replies only (DEL-6), on
+	// transports that do not say otherwise.
 	MetaConnectDeliverOnly bool
 	// MaxQueue and MaxQueueBytes bound what waits in memory for one session
 	// (DEL-11). Default 1000 messages and 4 MiB; Unlimited takes a bound away.
@@ -101,6 +96,9 @@ type Options struct {
 	// messages and 256 KiB.
 	MaxBatch, MaxBatchBytes int
 
+	// MaxMessageSize bounds a request or a websocket message, in bytes, on transports
+	// without a bound of their own. Default: see there.
+	MaxMessageSize int
 	// JSONDepth is how deep a request may nest (MSG-4). Default 64.
 	JSONDepth int
 	// MaxMessagesPerRequest bounds the array of one request or frame. Default 1000.
@@ -198,6 +196,9 @@ type Options struct {
 type HTTPOptions struct {
 	// Timeout, Interval and MaxInterval override those of Options when not zero.
 	Timeout, Interval, MaxInterval time.Duration
+	// MetaConnectDeliverOnly overrides that of Options (DEL-6). Callback-polling has it
+	// always On.
+	MetaConnectDeliverOnly Switch
 	// MaxMessageSize bounds a request's body, also after unpacking, and the query of
 	// callback-polling, in bytes. Default 1 MiB; a query ends at the limit that the
 	// http.Server sets to headers, if that is lower.
@@ -214,6 +215,8 @@ type HTTPOptions struct {
 type WSOptions struct {
 	// Timeout, Interval and MaxInterval override those of Options when not zero.
 	Timeout, Interval, MaxInterval time.Duration
+	// MetaConnectDeliverOnly overrides that of Options (DEL-6).
+	MetaConnectDeliverOnly Switch
 	// MaxMessageSize bounds a message from the client, also after unpacking, in
 	// bytes (WS-18). Default 64 KiB.
 	MaxMessageSize int
@@ -281,6 +284,9 @@ func (o Options) withDefaults() (Options, error) {
 	duration(&o.MaxLazyTimeout, 5*time.Second)
 	duration(&o.MultiSessionInterval, 2*time.Second)
 	duration(&o.SweepPeriod, 997*time.Millisecond)
+	toggle(&o.BroadcastToPublisher, On)
+	toggle(&o.ValidateMessageFields, On)
+	toggle(&o.BrowserCookie.HTTPOnly, On)
 	o.Interval = max(o.Interval, 0)
 	o.ResumeWindow = max(o.ResumeWindow, 0)
 	count(&o.MaxQueue, 1000)
@@ -305,23 +311,32 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("duplicateMetaConnectHttpResponseCode: %d is not a status from 400 to 599", c)
 	}
 
+	deliverOnly := Off
+	if o.MetaConnectDeliverOnly {
+		deliverOnly = On
+	}
 	for _, h := range []*HTTPOptions{&o.LongPolling, &o.JSONP} {
 		duration(&h.Timeout, o.Timeout)
 		duration(&h.Interval, o.Interval)
 		duration(&h.MaxInterval, o.MaxInterval)
-		count(&h.MaxMessageSize, 1<<20)
+		toggle(&h.MetaConnectDeliverOnly, deliverOnly)
+		count(&h.MaxMessageSize, cmp.Or(o.MaxMessageSize, 1<<20))
 		duration(&h.WriteTimeout, 30*time.Second)
 	}
+	o.JSONP.MetaConnectDeliverOnly = On // DEL-6
 
 	duration(&o.WS.Timeout, o.Timeout)
 	duration(&o.WS.Interval, o.Interval)
 	duration(&o.WS.MaxInterval, o.MaxInterval)
-	count(&o.WS.MaxMessageSize, 64<<10)
+	toggle(&o.WS.MetaConnectDeliverOnly, deliverOnly)
+	count(&o.WS.MaxMessageSize, cmp.Or(o.MaxMessageSize, 64<<10))
 	duration(&o.WS.WriteTimeout, 30*time.Second)
 	count(&o.WS.MessagesPerFrame, 1)
 	duration(&o.WS.IdleTimeout, 5*time.Minute)
 	duration(&o.WS.PingInterval, 25*time.Second)
 	count(&o.WS.CompressAbove, 1024)
+	toggle(&o.WS.PermessageDeflate, On)
+	toggle(&o.WS.BindBrowserCookie, On)
 	duration(&o.WS.ConfirmTimeout, 20*time.Second)
 
 	for name, n := range map[string]int{
@@ -366,6 +381,12 @@ func (o Options) withDefaults() (Options, error) {
 func duration(d *time.Duration, byDefault time.Duration) {
 	if *d == 0 {
 		*d = byDefault
+	}
+}
+
+func toggle(w *Switch, byDefault Switch) {
+	if *w == 0 {
+		*w = byDefault
 	}
 }
 

@@ -139,7 +139,7 @@ func (srv *Server) broadcast(ev *event, full Overflow, from *Session) {
 			to = append(to, s)
 		}
 	}
-	if from != nil && !o.BroadcastToPublisher.or(true) {
+	if from != nil && o.BroadcastToPublisher != On {
 		to = slices.DeleteFunc(to, func(s *Session) bool { return s == from })
 	}
 	srv.queue(ev, o.patience(ev, srv.opt.MaxLazyTimeout), full, to)

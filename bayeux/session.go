@@ -174,7 +174,14 @@ func (s *Session) push(ev *event, patience time.Duration, full Overflow) bool {
 
 // deliverOnly reports whether messages travel with connect replies only (DEL-6).
 func (s *Session) deliverOnly() bool {
-	return s.ack || s.srv.opt.MetaConnectDeliverOnly || s.sock == nil && (s.cur != nil || s.http == CallbackPolling)
+	o := &s.srv.opt
+	switch {
+	case s.ack:
+		return true
+	case s.sock != nil:
+		return o.WS.MetaConnectDeliverOnly == On
+	}
+	return s.cur != nil || o.overHTTP(s.http).MetaConnectDeliverOnly == On
 }
 
 // ready reports whether something waits that is to be sent without further cause:

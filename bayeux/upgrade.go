@@ -36,7 +36,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		},
 	}
 	header := w.Header().Clone()
-	if srv.opt.WS.BindBrowserCookie.or(true) { // WS-5
+	if srv.opt.WS.BindBrowserCookie == On { // WS-5
 		k.cookie = srv.browserCookie(r)
 		if k.carried = k.cookie != ""; !k.carried {
 			k.cookie = newID()
@@ -46,7 +46,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	u := ws.HTTPUpgrader{Timeout: upgradeTimeout, Header: header, Protocol: func(offered string) bool {
 		return srv.opt.WS.Protocol == "" || offered == srv.opt.WS.Protocol
 	}}
-	if srv.opt.WS.PermessageDeflate.or(true) { // WS-2
+	if srv.opt.WS.PermessageDeflate == On { // WS-2
 		u.Negotiate = k.negotiate
 	}
 	conn, rw, _, err := u.Upgrade(r, w)
