@@ -63,6 +63,7 @@ func Checks() []Check {
 	all := slices.Concat(
 		handshakeChecks(), connectChecks(), fieldChecks(), subscribeChecks(), publishChecks(),
 		statusChecks(), callbackChecks(), originChecks(), websocketChecks(), resumeChecks(),
+		ackChecks(), extensionChecks(),
 	)
 	slices.SortStableFunc(all, func(a, b Check) int { return a.N - b.N })
 	return all

@@ -7,11 +7,11 @@ import (
 
 const origins = "--allowed-origins https://good.example,https://*.good.example --allowed-headers X-CSRF-TOKEN"
 
-// originChecks are about pages of other sites: 34 and, for websocket, 59.
+// originChecks are about pages of other sites: 34 and, for websocket, 59. The reference leaves allowed origins to what stands in front of it.
 func originChecks() []Check {
 	handshake := `[{"channel":"/meta/handshake","id":"1"}]`
 	return []Check{
-		{N: 34, Title: "an allowed origin may read each answer", Rules: []string{"CO-1", "CO-2"}, On: []Transport{L}, Mark: R, Options: origins, Run: func(l *Line) {
+		{N: 34, Title: "an allowed origin may read each answer", Rules: []string{"CO-1", "CO-2"}, On: []Transport{L}, Mark: O, Options: origins, Run: func(l *Line) {
 			for _, origin := range []string{"https://good.example", "https://a.good.example"} {
 				for body, status := range map[string]int{handshake: http.StatusOK, "[": http.StatusBadRequest} {
 					r := l.Browser().Request(http.MethodPost, "", body, Fields{"Origin": origin})
@@ -20,14 +20,14 @@ func originChecks() []Check {
 				}
 			}
 		}},
-		{N: 34, Title: "other origins may not", Rules: []string{"CO-1", "CO-4"}, On: []Transport{L}, Mark: D, Options: origins, Run: func(l *Line) {
+		{N: 34, Title: "other origins may not", Rules: []string{"CO-1", "CO-4"}, On: []Transport{L}, Mark: O, Options: origins, Run: func(l *Line) {
 			for _, origin := range []string{"https://evil.example", "http://good.example", "https://good.example.evil.example", "https://evilgood.example", "https://good.example:8443", "null"} {
 				r := l.Browser().Request(http.MethodPost, "", handshake, Fields{"Origin": origin})
 				Is(l, "the status for "+origin, r.Status, http.StatusForbidden)
 				Is(l, "Access-Control-Allow-Origin for "+origin, r.Header.Get("Access-Control-Allow-Origin"), "")
 			}
 		}},
-		{N: 34, Title: "preflight of each suffix", Rules: []string{"CO-3"}, On: []Transport{L}, Mark: R, Options: origins, Run: func(l *Line) {
+		{N: 34, Title: "preflight of each suffix", Rules: []string{"CO-3"}, On: []Transport{L}, Mark: O, Options: origins, Run: func(l *Line) {
 			for _, suffix := range []string{"", "/", "/handshake", "/connect", "/subscribe", "/unsubscribe", "/disconnect"} {
 				r := l.Browser().Request(http.MethodOptions, suffix, "", Fields{
 					"Origin": "https://good.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type",
@@ -60,7 +60,7 @@ func originChecks() []Check {
 		{N: 34, Title: "upgrade from the own origin, or from none", Rules: []string{"CO-5"}, On: []Transport{W}, Mark: R, Run: func(l *Line) {
 			upgrade(l, http.StatusSwitchingProtocols, "", strings.TrimSuffix(l.URL, "/cometd"))
 		}},
-		{N: 34, Title: "upgrade from an allowed origin", Rules: []string{"CO-1", "CO-5"}, On: []Transport{W}, Mark: R, Options: origins, Run: func(l *Line) {
+		{N: 34, Title: "upgrade from an allowed origin", Rules: []string{"CO-1", "CO-5"}, On: []Transport{W}, Mark: O, Options: origins, Run: func(l *Line) {
 			upgrade(l, http.StatusSwitchingProtocols, "https://good.example", "https://a.good.example")
 			upgrade(l, http.StatusForbidden, "https://evil.example", "https://good.example.evil.example")
 		}},

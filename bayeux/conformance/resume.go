@@ -174,7 +174,7 @@ func resumeChecks() []Check {
 				Is(l, "the error after maxInterval and more", a.Do(Connect(L)).Reply().Error(), "402::session_unknown")
 			},
 		},
-		{N: 44, Title: "a socket that is cut loses nothing", Rules: []string{"DEL-9", "WS-21"}, On: []Transport{W}, Mark: D, Run: func(l *Line) {
+		{N: 44, Title: "a socket that was cut loses nothing once the server knows", Rules: []string{"DEL-9", "WS-21"}, On: []Transport{W}, Mark: R, Run: func(l *Line) {
 			a, b := l.Connected(), l.Connected()
 			a.Subscribe(l.Channel("/a"))
 			a.HoldConnect()

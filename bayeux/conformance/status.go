@@ -14,9 +14,15 @@ func statusChecks() []Check {
 			a := l.Client().Raw(`[{"channel":"/foo","id":"1","clientId":"nobody"},{"id":"2"},{"channel":"foo","id":"3"}]`, 3)
 			Same(l, "the errors", errorsOf(a.Replies()), []string{"402::session_unknown", "400::channel_missing", "405::channel_invalid"})
 		}},
-		{N: 32, Title: "400 for malformed JSON, nothing, a string, a number", Rules: rules, On: []Transport{L, J}, Mark: R, Run: func(l *Line) {
-			status(l, 400, `[{"channel":`, `[{]`, ``, `"channel"`, `7`)
+		{N: 32, Title: "400 for malformed JSON, a string, a number", Rules: rules, On: []Transport{L, J}, Mark: R, Run: func(l *Line) {
+			status(l, 400, `[{"channel":`, `[{]`, `"channel"`, `7`)
 		}},
+		{N: 32, Title: "400 for an empty body", Rules: rules, On: []Transport{L}, Mark: R, Run: func(l *Line) { status(l, 400, ``) }},
+		{
+			N: 32, Title: "400 for an empty message", Rules: rules, On: []Transport{J}, Mark: D,
+			Run:       func(l *Line) { status(l, 400, ``) },
+			Reference: func(l *Line) { status(l, 500, ``) },
+		},
 		{
 			N: 32, Title: "400 for an array with a non-object", Rules: rules, On: []Transport{L, J}, Mark: D,
 			Run:       func(l *Line) { status(l, 400, `[1]`, `[{"channel":"/foo","id":"1"},"x"]`, `[[]]`, `[null]`) },
@@ -41,12 +47,16 @@ func statusChecks() []Check {
 			Reference: func(l *Line) { Is(l, "the status", l.Browser().Post(tooLarge).Status, http.StatusInternalServerError) },
 		},
 		{N: 32, Title: "500 for the older of two connects", Rules: []string{"11.3", "CN-10"}, On: []Transport{L, J}, Mark: R, Run: func(l *Line) {
-			olderConnect(l, http.StatusInternalServerError)
+			olderConnect(l, http.StatusInternalServerError, false)
+		}},
+		// CometD 5 sends none; since CometD 8 its container fills in a page.
+		{N: 32, Title: "no body for the older of two connects", Rules: []string{"CN-10"}, On: []Transport{L, J}, Mark: D, Run: func(l *Line) {
+			olderConnect(l, http.StatusInternalServerError, true)
 		}},
 		{
 			N: 32, Title: "the configured status for the older of two connects", Rules: []string{"11.3", "CN-10"}, On: []Transport{L, J}, Mark: R,
 			Options: "--duplicate-meta-connect-http-response-code 409",
-			Run:     func(l *Line) { olderConnect(l, http.StatusConflict) },
+			Run:     func(l *Line) { olderConnect(l, http.StatusConflict, false) },
 		},
 		{N: 32, Title: "200 and no body for OPTIONS", Rules: rules, On: []Transport{L}, Mark: R, Run: func(l *Line) {
 			r := l.Browser().Request(http.MethodOptions, "", "", nil)
@@ -100,8 +110,8 @@ func status(l *Line, want int, bodies ...string) {
 // tooLarge is more than the server was told to accept.
 var tooLarge = `[{"channel":"/foo","id":"1","data":"` + strings.Repeat("x", 4096) + `"}]`
 
-// olderConnect demands that of two connects the older is answered with the status, and the newer is held.
-func olderConnect(l *Line, want int) {
+// olderConnect demands that of two connects the older is answered with the status, without a body if that is demanded, and the newer is held.
+func olderConnect(l *Line, want int, empty bool) {
 	c := l.Connected()
 	older := c.HoldConnect()
 	older.Quiet("the first connect", 300*time.Millisecond)
@@ -109,7 +119,9 @@ func olderConnect(l *Line, want int) {
 	r := older.Response()
 	l.Need("the older connect", r.Err)
 	Is(l, "the status of the older", r.Status, want)
-	Is(l, "the body of the older", string(r.Body), "")
+	if empty {
+		Is(l, "the body of the older", string(r.Body), "")
+	}
 	l.Took("the newer connect", newer.Wait().Took, 600*time.Millisecond)
 }
 
