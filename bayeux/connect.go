@@ -328,6 +328,7 @@ func (s *Session) release(why cause) {
 	case c.done != nil:
 		if why != causeSuperseded && why != causeGone {
 			s.beginAnswer(c.poll)
+			c.poll.farewell = why == causeEnded
 		}
 		close(c.done)
 	case why == causeSuperseded || why == causeGone: // CN-10: never answered

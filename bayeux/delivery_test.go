@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const ms = time.Millisecond
@@ -537,4 +539,22 @@ func TestManyIdleSessions(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 	})
+}
+
+// DC-5, where DEL-4 would let the last words go astray: a session has itself disconnected while its connect is held. The answer to its request leaves the message
+// to the connect's, which it must precede.
+func TestLastWordsGoWithTheHeldConnect(t *testing.T) {
+	t.Parallel()
+	b := start(t, Options{})
+	must(t, b.srv.Service("/service/bye", func(_ context.Context, from *Session, _ *Message) (jsontext.Value, error) {
+		from.Disconnect()
+		return nil, nil
+	}))
+	c := b.polling()
+	handshake(t, c, "")
+	held := c.begin(connectMessage("1", ""))
+	b.held(1)
+	same(t, c.ask(`{"channel":"/service/bye","clientId":"<A>","id":"2"}`), `{"channel":"/service/bye","id":"2","successful":true}`)
+	same(t, held.wait(), `{"channel":"/meta/disconnect","successful":true}`,
+		`{"channel":"/meta/connect","id":"1","successful":true,"advice":{"reconnect":"none","interval":0,"timeout":30000}}`)
 }

@@ -24,6 +24,7 @@ type exchange struct {
 	shaken   bool     // a handshake was seen
 	answers  []answer
 	answered chan struct{} // over HTTP: closed when it is over
+	farewell bool          // answers a connect that was held when the session ended; guarded by the session's lock
 	held     *connect      // waiting; its answer is not among answers yet
 	leaving  []*Session    // ended by a disconnect in this array; their held connects come last (DC-2)
 }
@@ -241,6 +242,7 @@ func (x *exchange) completeLocked() response {
 	var items []item
 	switch {
 	case s.sock != x.sock && s.ended == 0: // another transport carries the messages now (XT-3)
+	case s.answering != nil && s.answering != x && s.answering.farewell: // the last ones precede the reply to the held connect (DC-5)
 	case x.sock != nil && !s.deliverOnly(): // they leave in frames of their own (WS-14)
 	case res.connect != nil || !s.deliverOnly(): // DEL-4, DEL-6
 		events, items = s.takeBatch()
