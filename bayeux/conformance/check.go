@@ -62,6 +62,7 @@ type Check struct {
 func Checks() []Check {
 	all := slices.Concat(
 		handshakeChecks(), connectChecks(), fieldChecks(), subscribeChecks(), publishChecks(),
+		deliveryChecks(), lifetimeChecks(), browserChecks(), requestChecks(),
 		statusChecks(), callbackChecks(), originChecks(), websocketChecks(), resumeChecks(),
 		ackChecks(), extensionChecks(),
 	)

@@ -43,7 +43,7 @@ func fieldChecks() []Check {
 		},
 		{
 			N: 18, Title: "strings, nulls and nesting pass through", Mark: R, On: []Transport{L, W}, Rules: []string{"MSG-3", "MSG-11"}, Run: func(l *Line) {
-				const data = `{"s":"é\u2028\ud83d\ude00 \"q\" \\ \/ \u0007","n":{"a":null},"list":[null,true,1,-2,[0],{}],"":"","__proto__":0}`
+				const data = `{"s":"é\u2028\ud83d\ude00 \"q\" \\ \/ \u0007","n":{"a":null},"list":[null,true,1,-2,{}],"deep":{"list":[0]},"":"","__proto__":0}`
 				passThrough(l, func(l *Line, got Message) { l.JSON("the data", got.Data(), data) }, data)
 			},
 		},

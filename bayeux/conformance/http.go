@@ -16,6 +16,7 @@ type Browser struct {
 	l      *Line
 	Base   string      // the mount
 	Header http.Header // of each request
+	proto  string      // such as HTTP/1.1
 	client *http.Client
 
 	mu      sync.Mutex
@@ -26,7 +27,7 @@ type Browser struct {
 func (l *Line) Browser() *Browser {
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
-	return l.browser(p)
+	return l.browser("HTTP/1.1", p)
 }
 
 // BrowserHTTP2 returns a new one that speaks HTTP/2, also without TLS.
@@ -34,14 +35,14 @@ func (l *Line) BrowserHTTP2() *Browser {
 	p := new(http.Protocols)
 	p.SetHTTP2(true)
 	p.SetUnencryptedHTTP2(true)
-	return l.browser(p)
+	return l.browser("HTTP/2.0", p)
 }
 
-func (l *Line) browser(p *http.Protocols) *Browser {
+func (l *Line) browser(proto string, p *http.Protocols) *Browser {
 	t := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, Protocols: p}
 	l.Cleanup(t.CloseIdleConnections)
 	return &Browser{
-		l: l, Base: l.URL, Header: http.Header{}, cookies: map[string]string{},
+		l: l, proto: proto, Base: l.URL, Header: http.Header{}, cookies: map[string]string{},
 		client: &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
