@@ -10,17 +10,30 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
+	"time"
 )
 
 // Kinds of request bodies that are refused (11.3, LP-4, LP-5).
 var (
+	errTooSlow     = errors.New("too slow")
 	errTooLarge    = errors.New("too large")
 	errUnsupported = errors.New("unsupported")
 )
 
-// readBody returns the text of a POST in UTF-8, unpacked and at most limit bytes.
-func readBody(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
+// readBody returns the text of a POST in UTF-8, unpacked and within the limits.
+func readBody(w http.ResponseWriter, r *http.Request, o *HTTPOptions) ([]byte, error) {
+	conn := http.NewResponseController(w)
+	bounded := o.ReadTimeout > 0 && conn.SetReadDeadline(time.Now().Add(o.ReadTimeout)) == nil
+	b, err := readWithin(w, r, o.MaxMessageSize)
+	if bounded && err == nil { // else net/http must not wait for the rest of the body either
+		_ = conn.SetReadDeadline(time.Time{})
+	}
+	return b, err
+}
+
+func readWithin(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
 		return nil, fmt.Errorf("%w: at most %d bytes", errTooLarge, limit)
 	}
@@ -65,6 +78,9 @@ func bodyError(what string, err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return fmt.Errorf("%w: at most %d bytes", errTooLarge, tooLarge.Limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%w: the body did not come in time", errTooSlow)
 	}
 	return fmt.Errorf("%w: cannot read the %s: %w", errMalformed, what, err)
 }

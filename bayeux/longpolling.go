@@ -144,6 +144,9 @@ func (srv *Server) take(w http.ResponseWriter, r *http.Request, x *exchange) boo
 		case errors.Is(err, errTooLarge):
 			status = http.StatusRequestEntityTooLarge
 			w.Header().Set("Connection", "close")
+		case errors.Is(err, errTooSlow):
+			status = http.StatusRequestTimeout
+			w.Header().Set("Connection", "close")
 		case errors.Is(err, errUnsupported):
 			status = http.StatusUnsupportedMediaType
 		}
@@ -156,7 +159,7 @@ func (srv *Server) take(w http.ResponseWriter, r *http.Request, x *exchange) boo
 }
 
 func (srv *Server) readPosted(w http.ResponseWriter, r *http.Request) ([]Message, error) {
-	b, err := readBody(w, r, srv.opt.LongPolling.MaxMessageSize)
+	b, err := readBody(w, r, &srv.opt.LongPolling)
 	if err != nil {
 		return nil, err
 	}

@@ -88,6 +88,9 @@ func TestStatusTable(t *testing.T) {
 			if resp.StatusCode != tc.status {
 				t.Errorf("status %d, want %d: %s", resp.StatusCode, tc.status, body)
 			}
+			if name == "too large" && !resp.Close {
+				t.Error("the connection is not closed")
+			}
 			if tc.status == 200 && tc.method == "POST" && !strings.HasPrefix(body, `[{`) {
 				t.Error(body)
 			}

@@ -106,7 +106,8 @@ type Options struct {
 	// MaxMessageRate is how many messages a second are read from one connection for
 	// long; a second's worth may come at once. Frames and requests without a message
 	// count as one. Nothing is refused: who sends faster is read later. Over HTTP it
-	// needs Track. Default 1000; Unlimited.
+	// needs Track; a proxy that sends the requests of many clients over one connection
+	// needs a higher rate. Default 1000; Unlimited.
 	MaxMessageRate int
 	// MaxSubscriptionsPerSession is the limit of SUB-11. Default 1000.
 	MaxSubscriptionsPerSession int
@@ -203,6 +204,9 @@ type HTTPOptions struct {
 	// callback-polling, in bytes. Default 1 MiB; a query ends at the limit that the
 	// http.Server sets to headers, if that is lower.
 	MaxMessageSize int
+	// ReadTimeout bounds the reading of one request's body. Default 30 s; Never
+	// leaves it to the http.Server.
+	ReadTimeout time.Duration
 	// WriteTimeout bounds the writing of one response. Default 30 s.
 	WriteTimeout time.Duration
 	// Compress packs responses above 1 KiB with gzip where the client accepts it
@@ -321,6 +325,7 @@ func (o Options) withDefaults() (Options, error) {
 		duration(&h.MaxInterval, o.MaxInterval)
 		toggle(&h.MetaConnectDeliverOnly, deliverOnly)
 		count(&h.MaxMessageSize, cmp.Or(o.MaxMessageSize, 1<<20))
+		duration(&h.ReadTimeout, 30*time.Second)
 		duration(&h.WriteTimeout, 30*time.Second)
 	}
 	o.JSONP.MetaConnectDeliverOnly = On // DEL-6

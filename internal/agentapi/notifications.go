@@ -23,7 +23,7 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 	opt := bayeux.Options{
 		Timeout: s.Timeout, Interval: s.Interval, MaxInterval: s.MaxInterval, MaxSessionsPerBrowser: s.MaxSessionsPerBrowser,
 		MaxMessagesPerRequest: s.MaxMessages, MaxSubscriptionsPerSession: s.MaxSubscriptions, MaxBatch: s.MaxBatch,
-		LongPolling:   bayeux.HTTPOptions{MaxMessageSize: s.MaxMessageSize},
+		LongPolling:   bayeux.HTTPOptions{MaxMessageSize: s.MaxMessageSize, ReadTimeout: bayeux.Never}, // the server has one for all its paths
 		JSONP:         bayeux.HTTPOptions{MaxMessageSize: s.MaxMessageSize},
 		WS:            bayeux.WSOptions{ConfirmByPing: true, MaxMessageSize: s.MaxFrameSize, PingInterval: s.PingInterval},
 		BrowserCookie: bayeux.CookieOptions{Secure: true}, // where the request is

@@ -132,6 +132,7 @@ func overHTTP(prefix string, o *bayeux.HTTPOptions) []option {
 		{prefix + "interval", &o.Interval, "interval over this transport"},
 		{prefix + "max-interval", &o.MaxInterval, "max-interval over this transport"},
 		{prefix + "max-message-size", &o.MaxMessageSize, "bytes of a request"},
+		{prefix + "read-timeout", &o.ReadTimeout, "time for reading a request's body; 0: any"},
 		{prefix + "write-timeout", &o.WriteTimeout, "time for writing a response"},
 		{prefix + "compress", &o.Compress, "pack large responses with gzip"},
 	}
