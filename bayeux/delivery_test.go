@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -123,35 +124,42 @@ func TestDeliverOnlyOverWebsocket(t *testing.T) {
 func TestOneOrderForAllSubscribers(t *testing.T) {
 	t.Parallel()
 	const subscribers, publishers, each = 100, 8, 25
-	b := start(t, Options{MaxQueue: Unlimited, MaxQueueBytes: Unlimited})
-	var clients []*pollingClient
-	for range subscribers {
-		c := b.polling()
-		handshake(t, c, "")
-		subscribe(t, c, "/s")
-		clients = append(clients, c)
-	}
-	var wg sync.WaitGroup
-	for p := range publishers {
-		wg.Go(func() {
-			for i := range each {
-				b.publish("/s", fmt.Sprint(p*1000+i))
-			}
-		})
-	}
-	wg.Wait()
-	var first string
-	for i, c := range clients {
-		got := data(c.ask(connectMessage("1", "")))
-		if i == 0 {
-			first = got
-		} else if got != first {
-			t.Fatalf("subscriber %d saw another order", i)
+	both(t, Options{MaxQueue: Unlimited, MaxQueueBytes: Unlimited}, func(t *testing.T, b *bench, c client) {
+		var clients []client
+		for range subscribers {
+			c := b.another(c)
+			handshake(t, c, "")
+			subscribe(t, c, "/s")
+			clients = append(clients, c)
 		}
-	}
-	if n := len(strings.Fields(first)); n != publishers*each {
-		t.Errorf("%d messages", n)
-	}
+		var wg sync.WaitGroup
+		for p := range publishers {
+			wg.Go(func() {
+				for i := range each {
+					b.publish("/s", fmt.Sprint(p*1000+i))
+				}
+			})
+		}
+		wg.Wait()
+		var first string
+		for i, c := range clients {
+			got := messages(t, c, publishers*each)
+			if i == 0 {
+				first = got
+			} else if got != first {
+				t.Fatalf("subscriber %d saw another order", i)
+			}
+		}
+		last := map[int]int{} // by publisher (DEL-1)
+		for _, d := range strings.Fields(first) {
+			n, err := strconv.Atoi(d)
+			must(t, err)
+			if seen, ok := last[n/1000]; ok && n != seen+1 {
+				t.Fatalf("%d after %d", n, seen)
+			}
+			last[n/1000] = n
+		}
+	})
 }
 
 // DEL-16.
@@ -168,6 +176,21 @@ func TestBatchBounds(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
+	t.Run("W", func(t *testing.T) {
+		t.Parallel()
+		b := start(t, Options{MaxBatch: 3, MaxBatchBytes: 200, WS: WSOptions{MessagesPerFrame: 10}})
+		c := b.websocket(nil)
+		handshake(t, c, "")
+		subscribe(t, c, "/s")
+		b.session(c).Group(func() { b.publish("/s", "1", "2", "3", "4", big, "6") })
+		for _, want := range []string{"1 2 3", "4", big, "6"} {
+			objs, err := objects([]byte(c.receive()))
+			must(t, err)
+			if got := data(objs); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		}
+	})
 }
 
 // Line 49, A17: DEL-11, DEL-12.
@@ -291,6 +314,27 @@ func TestGroup(t *testing.T) {
 				t.Error(got)
 			}
 		} else if got := data(p.wait()); got != "0 1 2 3" {
+			t.Error(got)
+		}
+	})
+}
+
+// DEL-7: groups within groups, also of several goroutines, end with the last.
+func TestNestedGroups(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := startInMemory(t, Options{})
+		c := b.websocket(nil)
+		handshake(t, c, "")
+		s := b.session(c)
+		s.Group(func() {
+			s.Group(func() { must(t, s.Deliver("/a", value("1"))) })
+			synctest.Wait()
+			if len(c.frames) != 0 {
+				t.Error("an inner group was flushed")
+			}
+		})
+		if got := c.receive(); got != `[{"channel":"/a","data":1}]` {
 			t.Error(got)
 		}
 	})

@@ -13,12 +13,17 @@
 // hands, subscribe and publish outside of /meta, and up to a thousand messages
 // wait in memory for a client that is between two polls.
 //
+// One Server may be mounted at several paths: they share its sessions, options and
+// channels. For a mount with other options make another Server; where both are to
+// tell their users the same, give both the same [Source].
+//
 // # Sessions
 //
 // A handshake makes a [Session]. It owns subscriptions, the messages that wait
 // for the client, and a deadline: a client that neither connects nor sends
 // anything for MaxInterval is forgotten, and is told to shake hands again when
-// it comes back. A session belongs to the [Principal] that the embedding server
+// it comes back; with ResumeWindow it is parked first, and may go on for a while. A
+// session belongs to the [Principal] that the embedding server
 // put into the request's context with [WithPrincipal], and over HTTP to a
 // browser cookie as well; requests that carry its id without these are treated
 // as if the id did not exist.
@@ -29,7 +34,9 @@
 // more, "/desk/**" any number. What is published on /service/... never reaches
 // other clients: it is handed to the function named with [Server.Service], or
 // with [Server.Call] for a remote call. [Server.Listen] sees, and may refuse,
-// what clients publish elsewhere. /meta/... is the protocol itself.
+// what clients publish elsewhere. All three take patterns, and templates such as
+// /rooms/{id} whose variables [Param] tells. [Server.Channel] declares a channel that
+// stays, or whose messages may wait for company. /meta/... is the protocol itself.
 //
 // # Who may do what
 //

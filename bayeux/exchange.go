@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"cmp"
 	"context"
 	"runtime/debug"
 	"slices"
@@ -155,6 +156,7 @@ func (x *exchange) failed(m *Message, n situation, err error) reply {
 	case isRefusal:
 		r.err = x.srv.refused(n, no)
 		r.ext.merge(no.Ext)
+		r.advice = x.adviceOf(no, m)
 		x.logRefusal(m, r.err)
 	case isVeto(err):
 		r.err = x.srv.errorText(messageDeleted, "")
@@ -164,6 +166,17 @@ func (x *exchange) failed(m *Message, n situation, err error) reply {
 		r.err = x.srv.errorText(internalError, "")
 	}
 	return r
+}
+
+// adviceOf is what a refusal says a client should do, in replies that may have
+// advice (HS-6, ER-2).
+func (x *exchange) adviceOf(no *Refusal, m *Message) *Advice {
+	if name := lookupName(m.Channel); no.Advice == nil || name != metaHandshake && name != metaConnect {
+		return nil
+	}
+	a := *no.Advice
+	a.Timeout = cmp.Or(a.Timeout, x.srv.opt.times(x.peer.Transport).timeout) // AD-1
+	return &a
 }
 
 func (x *exchange) logRefusal(m *Message, text string) {

@@ -3,6 +3,7 @@ package bayeux
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type bench struct {
 	http *http.Server
 	dial func() (net.Conn, error)
 	logs *logBuffer
+	path string // of upgrades; default /cometd
 }
 
 // start serves opt over TCP on the loopback address.
@@ -472,7 +474,7 @@ func (b *bench) tryWebsocket(header http.Header, d ws.Dialer) (*socketClient, er
 	if header != nil {
 		d.Header = ws.HandshakeHeaderHTTP(header)
 	}
-	u, _ := url.Parse("ws://desk.example/cometd")
+	u, _ := url.Parse("ws://desk.example" + cmp.Or(b.path, "/cometd"))
 	br, hs, err := d.Upgrade(conn, u)
 	if err != nil {
 		_ = conn.Close()

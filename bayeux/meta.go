@@ -166,15 +166,10 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 	v := srv.opt.times(x.peer.Transport)
 	if err := srv.opt.Policy.CanHandshake(ctx, *x.peer, m); err != nil {
 		r := x.failed(m, handshakeDenied, err)
-		r.advice = &Advice{Reconnect: ReconnectHandshake, Interval: v.interval, Timeout: v.timeout}
-		if no, ok := refusal(err); ok { // HS-6
-			r.advice.Reconnect = ReconnectNone
-			if no.Advice != nil {
-				a := *no.Advice
-				if a.Timeout == 0 {
-					a.Timeout = v.timeout
-				}
-				r.advice = &a
+		if r.advice == nil {
+			r.advice = &Advice{Reconnect: ReconnectHandshake, Interval: v.interval, Timeout: v.timeout}
+			if _, no := refusal(err); no { // HS-6
+				r.advice.Reconnect = ReconnectNone
 			}
 		}
 		return r

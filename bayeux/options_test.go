@@ -18,7 +18,7 @@ func TestOptionsTable(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile(filepath.Join("..", "docs", "protocol", "bayeux.md"))
 	must(t, err)
-	_, table, _ := strings.Cut(string(doc), "\n## Options\n")
+	_, table, _ := strings.Cut(string(doc), "\n## Mounts and options\n")
 	table, _, _ = strings.Cut(table, "\n## ")
 	filled, err := Options{}.withDefaults()
 	must(t, err)

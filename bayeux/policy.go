@@ -37,7 +37,8 @@ type Refusal struct {
 	// Reason stands between the colons of the protocol's text; empty:
 	// denied_by_security_policy. Colons in it become underscores.
 	Reason string
-	// Advice goes into the reply to a refused handshake (HS-6). Nil: reconnect "none".
+	// Advice goes into the reply to a refused handshake (HS-6), or to a connect that an
+	// extension refused (ER-2). Nil: reconnect "none" at a handshake, none at a connect.
 	Advice *Advice
 	// Ext is an object that goes into the reply. Nil: none.
 	Ext jsontext.Value
