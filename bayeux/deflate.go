@@ -18,7 +18,7 @@ type packers struct {
 	deflaters sync.Pool
 	inflaters sync.Pool
 	zippers   sync.Pool
-	buffers   sync.Pool
+	outputs   sync.Pool
 }
 
 func (p *packers) init() {
@@ -31,18 +31,18 @@ func (p *packers) init() {
 		z, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is a valid one
 		return z
 	}
-	p.buffers.New = func() any { return new(bytes.Buffer) }
+	p.outputs.New = func() any { return newOutput() }
 }
 
 // largestKept is how large a buffer may be that is kept for the next write.
 const largestKept = 64 << 10
 
-func (p *packers) buffer() *bytes.Buffer { return p.buffers.Get().(*bytes.Buffer) }
+func (p *packers) output() *output { return p.outputs.Get().(*output) }
 
-func (p *packers) release(b *bytes.Buffer) {
-	if b.Cap() <= largestKept {
-		b.Reset()
-		p.buffers.Put(b)
+func (p *packers) release(o *output) {
+	if o.Cap() <= largestKept {
+		o.Reset()
+		p.outputs.Put(o)
 	}
 }
 

@@ -20,6 +20,7 @@ type exchange struct {
 	sock     *socket // nil over HTTP
 	conn     *trackedConn
 	alone    bool     // one message in the array
+	pressed  bool     // more waits to be read: writing is left to others
 	session  *Session // the one that the messages belong to (LP-6, WS-9)
 	made     *Session // by a handshake in this array
 	shaken   bool     // a handshake was seen

@@ -433,7 +433,12 @@ func (x *exchange) publish(ctx context.Context, s *Session, m *Message) reply {
 			return x.failed(m, publishDenied, err)
 		}
 	}
-	srv.broadcast(broadcastEvent(m, srv.timestamp()), EndSession, s) // PR-2: queued before the reply exists
+	claimed := srv.broadcast(broadcastEvent(m, srv.timestamp()), EndSession, s) // PR-2: queued before the reply exists
+	if x.alone && !x.pressed {
+		srv.writers.now(claimed)
+	} else {
+		srv.writers.later(claimed...)
+	}
 	return replyTo(m)
 }
 
@@ -462,6 +467,6 @@ func (x *exchange) serve(ctx context.Context, s *Session, m *Message, name strin
 	if o.Data != nil && !isJSON(o.Data) {
 		return x.failed(m, publishDenied, errors.New("the handler's answer is not valid JSON"))
 	}
-	x.srv.queue(answerEvent(m, o.Data, call, ok, x.srv.timestamp()), 0, EndSession, []*Session{s})
+	x.srv.writers.later(x.srv.queue(answerEvent(m, o.Data, call, ok, x.srv.timestamp()), 0, EndSession, []*Session{s})...)
 	return replyTo(m)
 }

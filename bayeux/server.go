@@ -16,8 +16,8 @@ import (
 // Rules that hold in the whole package:
 //
 //   - Order of locks: Server.order (a stripe) → channels.mu → Session.mu →
-//     socket.mu → one of sessions.mu, browsers.mu, sockets.mu, pushers.mu →
-//     tasks.mu. Who holds one may take those to its right only.
+//     socket.mu → one of sessions.mu, browsers.mu, sockets.mu, pushers.mu,
+//     writers.mu → tasks.mu. Who holds one may take those to its right only.
 //   - Nothing of the embedding server (policy, listener, handler, source, hook) is
 //     called with a lock held, and nothing is read from or written to the network.
 //   - What a session sends is chosen under its lock at the moment of sending, so
@@ -37,6 +37,7 @@ type Server struct {
 	sessions sessions
 	browsers browsers
 	pushers  pushers
+	writers  writers
 	tasks    tasks
 	counters counters
 
@@ -89,6 +90,7 @@ func New(opt Options) (*Server, error) {
 	srv.sessions.init()
 	srv.browsers.init()
 	srv.pushers.init(srv)
+	srv.writers.init()
 	srv.sockets.init()
 	srv.packers.init()
 	srv.tasks.init()
@@ -108,7 +110,7 @@ func (srv *Server) Send(_ context.Context, o Outgoing) error {
 		return err
 	}
 	srv.channels.create(ev.channel)
-	srv.broadcast(ev, o.WhenFull, nil)
+	srv.writers.later(srv.broadcast(ev, o.WhenFull, nil)...)
 	return nil
 }
 
@@ -125,13 +127,13 @@ func (srv *Server) PublishUser(_ context.Context, user, channel string, data jso
 			to = append(to, s)
 		}
 	}
-	srv.queue(ev, srv.channels.patience(ev), EndSession, to)
+	srv.writers.later(srv.queue(ev, srv.channels.patience(ev), EndSession, to)...)
 	return nil
 }
 
 // broadcast queues ev for all who may read its channel; from is the client that
-// published it, if one did (PUB-4).
-func (srv *Server) broadcast(ev *event, full Overflow, from *Session) {
+// published it, if one did (PUB-4). It returns sockets as queue does.
+func (srv *Server) broadcast(ev *event, full Overflow, from *Session) (claimed []*socket) {
 	exact, byPattern, o := srv.channels.subscribers(ev.channel)
 	to := exact
 	for _, s := range byPattern {
@@ -142,20 +144,25 @@ func (srv *Server) broadcast(ev *event, full Overflow, from *Session) {
 	if from != nil && o.BroadcastToPublisher != On {
 		to = slices.DeleteFunc(to, func(s *Session) bool { return s == from })
 	}
-	srv.queue(ev, o.patience(ev, srv.opt.MaxLazyTimeout), full, to)
+	return srv.queue(ev, o.patience(ev, srv.opt.MaxLazyTimeout), full, to)
 }
 
 // queue puts ev into the sessions' queues, where it may wait for company as long
 // as patience says (LZ-2). The stripe's lock is what makes all of
 // them see two messages of a channel in the same order (DEL-2).
-func (srv *Server) queue(ev *event, patience time.Duration, full Overflow, to []*Session) {
+// It returns the sockets that the caller must see written.
+func (srv *Server) queue(ev *event, patience time.Duration, full Overflow, to []*Session) (claimed []*socket) {
 	to = srv.accepting(ev, to)
 	var overflowing []*Session
 	stripe := &srv.order[maphash.String(srv.seed, ev.channel)%uint64(len(srv.order))]
 	stripe.Lock()
 	for _, s := range to {
-		if !s.push(ev, patience, full) {
+		k, ok := s.push(ev, patience, full)
+		if !ok {
 			overflowing = append(overflowing, s)
+		}
+		if k != nil {
+			claimed = append(claimed, k)
 		}
 	}
 	stripe.Unlock()
@@ -164,6 +171,7 @@ func (srv *Server) queue(ev *event, patience time.Duration, full Overflow, to []
 		srv.counters.overflows.Add(1)
 		s.remove(EndOverflow)
 	}
+	return claimed
 }
 
 // mayRead asks the policy (AZ-5); a policy that fails reads as no (ER-1).

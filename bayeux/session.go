@@ -132,7 +132,7 @@ func (s *Session) Send(o Outgoing) error {
 	if ev == nil {
 		return err
 	}
-	s.srv.queue(ev, s.srv.channels.patience(ev), o.WhenFull, []*Session{s})
+	s.srv.writers.later(s.srv.queue(ev, s.srv.channels.patience(ev), o.WhenFull, []*Session{s})...)
 	return nil
 }
 
@@ -153,23 +153,23 @@ func (s *Session) Group(fn func()) {
 
 // push queues a message and sees that it leaves: at once, or when it has waited
 // for company as long as its patience lasts (LZ-2). It reports false when the
-// session has no room and must be removed (DEL-11).
-func (s *Session) push(ev *event, patience time.Duration, full Overflow) bool {
+// session has no room and must be removed (DEL-11). A socket that it returns is the
+// caller's to be written.
+func (s *Session) push(ev *event, patience time.Duration, full Overflow) (claimed *socket, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended != 0 {
-		return true
+		return nil, true
 	}
 	lazy := patience > 0 && !s.parked
 	if lazy {
 		s.waitForCompany(patience)
 	}
 	if !s.out.push(ev, lazy, bounds{s.srv.opt.MaxQueue, s.srv.opt.MaxQueueBytes}, full) {
-		return false
+		return nil, false
 	}
 	s.spokenTo()
-	s.flush()
-	return true
+	return s.stir(), true
 }
 
 // deliverOnly reports whether messages travel with connect replies only (DEL-6).
@@ -195,17 +195,25 @@ func (s *Session) lags() bool {
 	return s.cur != nil && s.ended == 0 && s.cur.page == nil && s.cur.sent < s.srv.sessions.streamOf(s.principal.User).head
 }
 
-// flush sets in motion what waits: it releases the held connect, or wakes the
-// socket's writer. s.mu is held; nothing is written here.
-func (s *Session) flush() {
+// stir sets in motion what waits: it releases the held connect, or returns the
+// socket if the caller must see it written. s.mu is held; nothing is written here.
+func (s *Session) stir() (claimed *socket) {
 	switch {
 	case s.ended != 0 || s.grouping > 0 || s.silent:
 	case s.sock != nil && !s.deliverOnly():
-		if s.ready() {
-			s.sock.kick()
+		if s.ready() && s.sock.claim() {
+			return s.sock
 		}
 	case s.held != nil && s.ready():
 		s.release(causeMessages)
+	}
+	return nil
+}
+
+// flush is stir for those who leave the writing to others. s.mu is held.
+func (s *Session) flush() {
+	if k := s.stir(); k != nil {
+		s.srv.writers.later(k)
 	}
 }
 

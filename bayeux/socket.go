@@ -1,7 +1,6 @@
 package bayeux
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"math"
@@ -9,20 +8,22 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
 )
 
-// socket is one websocket (chapter 15). Its reader is a goroutine; its writer is
-// one only while there is something to write, and it is the only one that writes.
+// socket is one websocket (chapter 15). Its reader is a goroutine. Who has the claim
+// to write (writers.go) is the only one that does.
 //
-// What the writer sends, in this order: pong, messages of the session, frames
+// What is written, in this order: pong, messages of the session, frames
 // that were handed over (replies), a ping, and at last the close frame. Each write
 // is one call with all that is ready.
 type socket struct {
 	srv     *Server
 	conn    net.Conn
+	raw     syscall.RawConn // of conn, to write without waiting; nil where that is not possible
 	peer    *Peer
 	cookie  string // browser cookie, carried by the upgrade or fresh (WS-5)
 	carried bool
@@ -102,43 +103,6 @@ func (k *socket) idle() bool {
 	return !k.writing && !k.dead
 }
 
-// kick sees to it that somebody writes. It returns at once.
-func (k *socket) kick() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.writing && !k.dead {
-		k.writing = true
-		go k.write() // the reader waits for its end
-	}
-}
-
-// flush writes from the reader's goroutine, or waits while another one writes,
-// until the replies are gone: the next frame is read after that (WS-11), so that
-// a peer which does not read cannot pile up answers.
-func (k *socket) flush() {
-	k.writeOrWait(func() bool { return len(k.out) == 0 })
-}
-
-// flushAll is flush for the end of the connection: it returns when nothing is
-// written any more.
-func (k *socket) flushAll() {
-	k.writeOrWait(func() bool { return false })
-}
-
-func (k *socket) writeOrWait(enough func() bool) {
-	k.mu.Lock()
-	if !k.writing && !k.dead {
-		k.writing = true
-		k.mu.Unlock()
-		k.writeOnce()
-		k.mu.Lock()
-	}
-	for k.writing && !enough() {
-		k.changed.Wait()
-	}
-	k.mu.Unlock()
-}
-
 // send hands over a frame.
 func (k *socket) send(f frame) {
 	k.mu.Lock()
@@ -199,64 +163,6 @@ func (k *socket) sendMessages(events []*event, items []item) {
 	}
 }
 
-// load is what one write carries.
-type load struct {
-	buf      *bytes.Buffer
-	session  *Session
-	parcel   int64
-	position int64
-	messages int
-	connects []*connect
-}
-
-// write writes until there is nothing left. k.writing is set, and is the claim to
-// be the only writer.
-func (k *socket) write() {
-	l := load{buf: k.srv.packers.buffer()}
-	if k.compose(&l) {
-		k.writeFrom(l)
-	} else {
-		k.srv.packers.release(l.buf)
-	}
-}
-
-// writeOnce is write for the reader: it does one write itself, which is mostly
-// all there is, and leaves the rest to a goroutine. A reader that went on writing
-// would not see the pongs that its peer sends meanwhile.
-func (k *socket) writeOnce() {
-	l := load{buf: k.srv.packers.buffer()}
-	if k.compose(&l) {
-		k.put(l)
-		if l = l.next(); k.compose(&l) {
-			go k.writeFrom(l) // the reader waits for its end
-			return
-		}
-	}
-	k.srv.packers.release(l.buf)
-}
-
-// writeFrom writes l and all that follows.
-func (k *socket) writeFrom(l load) {
-	for more := true; more; more = k.compose(&l) {
-		k.put(l)
-		l = l.next()
-	}
-	k.srv.packers.release(l.buf)
-}
-
-// put is one write.
-func (k *socket) put(l load) {
-	_ = k.conn.SetWriteDeadline(time.Now().Add(k.srv.opt.WS.WriteTimeout)) // an error shows at the write
-	_, err := k.conn.Write(l.buf.Bytes())
-	k.wrote(&l, err)
-}
-
-// next is an empty load that uses the same buffer.
-func (l load) next() load {
-	l.buf.Reset()
-	return load{buf: l.buf}
-}
-
 // lock locks the session that the socket is bound to, if any, and the socket.
 func (k *socket) lock() (s *Session, unlock func()) {
 	for {
@@ -308,7 +214,7 @@ func (k *socket) compose(l *load) bool {
 		k.control(l, ws.OpPing, nil)
 	}
 	switch {
-	case l.buf.Len() > 0:
+	case l.Len() > 0:
 		k.active = time.Now()
 	case k.closing != 0:
 		k.control(l, ws.OpClose, ws.NewCloseFrameBody(k.closing, ""))
@@ -420,8 +326,8 @@ func (k *socket) control(l *load, op ws.OpCode, payload []byte) {
 
 func (k *socket) frame(l *load, h ws.Header, payload []byte) {
 	h.Length = int64(len(payload))
-	_ = ws.WriteHeader(l.buf, h) // a bytes.Buffer does not fail
-	l.buf.Write(payload)
+	_ = ws.WriteHeader(l.output, h) // a bytes.Buffer does not fail
+	l.Write(payload)
 }
 
 // askToConfirm adds the ping whose pong shows that the messages arrived (DEL-13).
@@ -469,34 +375,38 @@ func (k *socket) ponged(payload []byte) {
 	}
 }
 
-// wrote says what became of a write.
-func (k *socket) wrote(l *load, err error) {
+// wrote says what became of a write. It reports whether the claim is still the
+// caller's: mostly nothing is left to write, and then it ends here.
+func (k *socket) wrote(l *load) bool {
+	err := l.err
+	k.srv.packers.release(l.output)
 	if err != nil {
 		k.abort()
-		return
+		return true
 	}
 	k.srv.counters.delivered.Add(int64(l.messages))
-	if s := l.session; s != nil && !k.srv.opt.WS.ConfirmByPing {
-		s.mu.Lock()
-		if s.sock == k { // else it has been taken for lost
-			s.out.confirm(numbered(l.parcel))
-			if s.cur != nil {
-				s.cur.confirm(l.position)
-			}
-		}
-		s.mu.Unlock()
-	}
 	for _, c := range l.connects {
 		c.session.mu.Lock()
 		c.session.linger(c)
 		c.session.mu.Unlock()
 	}
-	k.mu.Lock()
-	closed := k.closed
-	k.mu.Unlock()
-	if closed {
+	s, unlock := k.lock()
+	defer unlock()
+	if s != nil && s == l.session && s.sock == k && !k.srv.opt.WS.ConfirmByPing { // else it has been taken for lost
+		s.out.confirm(numbered(l.parcel))
+		if s.cur != nil {
+			s.cur.confirm(l.position)
+		}
+	}
+	if k.closed {
 		_ = k.conn.SetReadDeadline(time.Now().Add(closeWait)) // the reader waits for the peer's close that long
 	}
+	more := k.dead || k.closed || k.closing != 0 || k.pong != nil || k.ping || len(k.out) > 0 ||
+		s != nil && (len(s.out.waiting) > 0 || s.cur != nil)
+	if !more {
+		k.rest()
+	}
+	return more
 }
 
 // close lets the socket end once everything was written. The first code counts.

@@ -59,7 +59,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	early := make([]byte, rw.Reader.Buffered()) // frames that came on the heels of the request
 	_, _ = rw.Reader.Read(early)
-	k.conn = conn
+	k.conn, k.raw = conn, pastMethods(conn)
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
 	k.start(early)
 }

@@ -28,8 +28,11 @@ func (k *socket) read(early []byte) {
 	defer k.srv.tasks.end()
 	defer k.finish()
 	var src io.Reader = k.conn
+	if k.raw != nil {
+		src = newInput(k.raw)
+	}
 	if len(early) > 0 {
-		src = io.MultiReader(bytes.NewReader(early), k.conn)
+		src = io.MultiReader(bytes.NewReader(early), src)
 	}
 	in := wsReader{k: k, br: bufio.NewReaderSize(src, readBuffer)}
 	for {
@@ -92,15 +95,15 @@ func (in *wsReader) handle(text []byte) error {
 		return nil
 	}
 	in.take(len(msgs)-1, time.Now()) // the frame counted as one
-	k.exchange(msgs)
+	k.exchange(msgs, in.br.Buffered() > 0)
 	k.flush()
 	return nil
 }
 
 // exchange processes messages and hands the answers over (15.3).
-func (k *socket) exchange(msgs []Message) {
+func (k *socket) exchange(msgs []Message, pressed bool) {
 	before := k.session // only this goroutine changes it
-	x := &exchange{srv: k.srv, peer: k.peer, cookie: k.cookie, sock: k, session: before}
+	x := &exchange{srv: k.srv, peer: k.peer, cookie: k.cookie, sock: k, session: before, pressed: pressed}
 	x.process(k.ctx, msgs)
 	s := x.session
 	if s != nil && s != before && x.made == nil || x.connectInCompany() {
