@@ -10,8 +10,20 @@ import (
 	"github.com/gobwas/ws/wsflate"
 )
 
+// The states of a connection in which FuzzFrames sends.
+const (
+	unbound = iota
+	handshaken
+	connected
+	holding
+	disconnected
+	closing
+	states
+)
+
 // FuzzFrames sends arbitrary bytes after the upgrade, in each state of a
-// connection: nobody, just shaken hands, with a held connect, disconnected (A12).
+// connection (A12). Whatever they are, the connection ends when the client ends it,
+// and the server goes on.
 func FuzzFrames(f *testing.F) {
 	frame := func(op ws.OpCode, fin bool, text string) []byte {
 		var buf bytes.Buffer
@@ -19,16 +31,26 @@ func FuzzFrames(f *testing.F) {
 		_ = ws.WriteFrame(&buf, ws.MaskFrame(fr))
 		return buf.Bytes()
 	}
-	for state := range byte(4) {
+	var p packers
+	p.init()
+	packed := ws.MaskFrame(ws.NewTextFrame(p.deflate([]byte(`[{"channel":"/a"}]`))))
+	packed.Header.Rsv = ws.Rsv(true, false, false)
+	var deflated bytes.Buffer
+	_ = ws.WriteFrame(&deflated, packed)
+	for state := range byte(states) {
 		for _, b := range [][]byte{
 			frame(ws.OpText, true, `[{"channel":"/meta/handshake"}]`),
+			frame(ws.OpText, true, `[{"channel":"/meta/handshake"},{"channel":"/meta/handshake"}]`),
 			frame(ws.OpText, true, `[]`),
 			frame(ws.OpText, false, `[{"channel":`),
 			frame(ws.OpContinuation, true, `"/a"}]`),
+			append(frame(ws.OpText, false, `[{"channel":`), frame(ws.OpContinuation, true, `"/a"}]`)...),
 			frame(ws.OpBinary, true, "\x00"),
 			frame(ws.OpPing, true, "p"),
 			frame(ws.OpPong, true, "\x00\x00\x00\x00\x00\x00\x00\x01"),
 			frame(ws.OpClose, true, "\x03\xe8bye"),
+			append(frame(ws.OpClose, true, ""), frame(ws.OpText, true, `[{}]`)...),
+			deflated.Bytes(),
 			{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0},
 			{0xc1, 0x80, 0, 0, 0, 0},
 			{0x81, 0x02, '[', ']'},
@@ -36,20 +58,30 @@ func FuzzFrames(f *testing.F) {
 			f.Add(state, b)
 		}
 	}
+	shared := start(f, Options{MaxMessageRate: Unlimited, WS: WSOptions{ConfirmByPing: true, PingInterval: Never}})
 	f.Fuzz(func(t *testing.T, state byte, b []byte) {
-		bench := start(t, Options{MaxMessageRate: Unlimited, WS: WSOptions{ConfirmByPing: true, PingInterval: Never}})
+		bench := *shared
+		bench.t = t
 		c, err := bench.tryWebsocket(nil, ws.Dialer{Extensions: []httphead.Option{wsflate.DefaultParameters.Option()}})
 		must(t, err)
-		if state%4 > 0 {
+		state %= states
+		switch {
+		case state == handshaken:
+			shake(t, c, "")
+		case state >= connected:
 			handshake(t, c, "")
 			subscribe(t, c, "/a")
 		}
-		switch state % 4 {
-		case 2:
+		switch state {
+		case holding:
 			c.send(connectMessage("1", ""))
 			bench.held(1)
-		case 3:
+		case disconnected:
 			c.ask(`[{"channel":"/meta/disconnect","clientId":"<A>"}]`)
+		case closing:
+			for _, k := range bench.srv.sockets.list() {
+				k.setClosing(ws.StatusNormalClosure) // the close frame is still to be written
+			}
 		}
 		c.wmu.Lock()
 		_, _ = c.conn.Write(b)
@@ -57,5 +89,8 @@ func FuzzFrames(f *testing.F) {
 		_ = c.conn.(*net.TCPConn).CloseWrite()
 		c.closed() // the server ends the connection, whatever it was
 		eventually(t, "the end of the socket", func() bool { return bench.srv.Stats().Sockets == 0 })
+		if s := bench.session(c); s != nil {
+			s.Disconnect()
+		}
 	})
 }

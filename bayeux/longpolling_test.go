@@ -140,6 +140,9 @@ func TestRequestForms(t *testing.T) {
 		"no type":      {"/cometd", "", message},
 		"with a slash": {"/cometd/", "application/json", message},
 		"connect":      {"/cometd/connect", "application/json;charset=UTF-8", message},
+		"subscribe":    {"/cometd/subscribe", "application/json", message},
+		"unsubscribe":  {"/cometd/unsubscribe", "application/json", message},
+		"disconnect":   {"/cometd/disconnect", "application/json", message},
 		"deeper":       {"/cometd/handshake/x?a=b&c", "text/json", message},
 		"odd type":     {"/cometd", "this is/no; type;", message},
 		"text":         {"/cometd", "text/plain", message},
@@ -327,7 +330,7 @@ func TestOrigins(t *testing.T) {
 		"https://evil.example/app.example": originForeign,
 	} {
 		for _, method := range []string{"POST", "OPTIONS", "PUT"} {
-			for _, path := range []string{"/cometd", "/cometd/handshake", "/cometd/connect"} {
+			for _, path := range []string{"/cometd", "/cometd/", "/cometd/handshake", "/cometd/connect", "/cometd/subscribe", "/cometd/unsubscribe", "/cometd/disconnect"} {
 				resp, _ := b.request(method, path, `[{"channel":"/x"}]`, "Origin", origin)
 				status := map[string]int{"POST": 200, "OPTIONS": 200, "PUT": 405}[method]
 				allowed := ""

@@ -539,6 +539,11 @@ func TestSeveralTransports(t *testing.T) {
 	if got := data(p.ask(connectMessage("5", ""))); got != "2" {
 		t.Error(got)
 	}
+	// XT-1: connect 3, left behind on the socket, is not answered there.
+	if got := strings.Join(w.ask(`[{"channel":"/x","id":"5","clientId":"<A>"}]`), ""); strings.Contains(got, "/meta/connect") {
+		t.Error(got)
+	}
+	p.ask(connectMessage("5", `,"advice":{"timeout":0}`))
 	// A foreign cookie is refused, none is accepted (16).
 	foreign := b.websocket(http.Header{"Cookie": {"BAYEUX_BROWSER=foreign"}})
 	foreign.cid = p.id()
