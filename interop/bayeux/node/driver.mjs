@@ -17,8 +17,9 @@ const browserOf = new Map(); // client -> name
 function open({ client, browser }) {
   if (!browsers.has(browser)) {
     const worker = new Worker(page, { workerData: { library }, stdout: true, stderr: true });
-    worker.stdout.pipe(process.stderr, { end: false });
-    worker.stderr.pipe(process.stderr, { end: false });
+    for (const stream of [worker.stdout, worker.stderr]) {
+      stream.on("data", (text) => process.stderr.write(text));
+    }
     worker.on("message", tell);
     worker.on("error", (error) => {
       throw error; // a driver that fails ends, so that the test notices
@@ -45,7 +46,7 @@ tell({
   event: "ready",
   library: `${name} ${version}`,
   transports: ["long-polling", "websocket"],
-  can: name === "faye" ? ["publish", "wildcard", "fallback", "return"] : ["publish", "wildcard", "ack", "call", "cookies", "fallback", "return"],
+  can: ["publish", "wildcard", "fallback", "return", "tell", "restart", ...(name === "faye" ? [] : ["ack", "call", "cookies", "hang-up"])],
 });
 
 for await (const line of createInterface({ input: process.stdin })) {

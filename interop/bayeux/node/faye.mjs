@@ -17,10 +17,12 @@ serve(({ url, transports, backoff }, tell) => {
   client.on("transport:down", () => state("broken"));
 
   const subscriptions = new Map(); // channel -> what the library gave for it
+  let transport; // in use
   let extensions; // for the next handshakes
   let first = true;
-  let shaken = { resolve() {}, reject() {} }; // who waits for the first connect, which tells the transport
-  let dropped = new Map(); // channel -> who waits for the end of its subscription
+  let shaken = { resolve() {}, reject() {} }; // who waits for the handshake
+  let connects = 0;
+  const dropped = new Map(); // channel -> who waits for the end of its subscription
   let missing; // channels that are not confirmed again, after a handshake of the library's own
 
   // The library tells only a part of what happens; its extensions see every message.
@@ -29,8 +31,11 @@ serve(({ url, transports, backoff }, tell) => {
       if (message.channel === "/meta/handshake" && extensions) {
         message.ext = extensions;
       } else if (message.channel === "/meta/connect") {
-        shaken.resolve({ transport: message.connectionType });
-        client.transport = message.connectionType;
+        // The transport is chosen meanwhile, so the first connect may go by POST all the same.
+        transport = message.connectionType;
+        if (transport === transports[0] || ++connects > 1) {
+          shaken.resolve({ transport });
+        }
       }
       pass(message);
     },
@@ -45,7 +50,7 @@ serve(({ url, transports, backoff }, tell) => {
           break;
         case "/meta/subscribe":
           if (message.successful && missing?.delete(message.subscription) && missing.size === 0) {
-            tell({ event: "returned", transport: client.transport });
+            tell({ event: "returned", transport });
           }
           break;
         case "/meta/unsubscribe":
