@@ -63,6 +63,7 @@ var mayImport = []line{
 	}},
 	{"internal/server/servertest", []string{"bayeuxclient", "internal/"}},
 	{"cmd/halley", []string{"internal/auth", "internal/config", "internal/customer", "internal/server", "internal/telemetry"}},
+	{"interop/", []string{"bayeux/", "bayeuxclient", "internal/line"}},
 	{"bench/", []string{"bayeux/", "bayeuxclient", "bench/", "internal/"}},
 }
 

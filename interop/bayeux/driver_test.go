@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -284,14 +285,25 @@ func heard(events []event, subscription string) []string {
 	var texts []string
 	for _, e := range events {
 		if e.Event == "message" && e.Subscription == subscription {
-			var data bytes.Buffer
-			if json.Compact(&data, e.Data) != nil {
-				data.WriteString("no data")
-			}
-			texts = append(texts, e.Channel+" "+data.String())
+			texts = append(texts, e.Channel+" "+ordered(e.Data))
 		}
 	}
 	return texts
+}
+
+// ordered writes JSON with the fields of objects in order: libraries keep them as they like (MSG-5).
+func ordered(data json.RawMessage) string {
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		return fmt.Sprintf("%q: %v", data, err)
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(text.String())
 }
 
 func isState(state string) func(event) bool {

@@ -33,6 +33,7 @@ func run(m *testing.M) int {
 		{"go", "build", "-race", "-o", openserver, "../../bayeux/examples/openserver"},
 		{"go", "build", "-C", "gobayeux", "-o", gobayeux, "."},
 		{"../../tools/npm-ci", "node"},
+		{"../../tools/java-build"},
 	} {
 		if out, err := exec.Command(step[0], step[1:]...).CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "%v: %v\n%s", step, err, out)
@@ -44,7 +45,7 @@ func run(m *testing.M) int {
 
 // published are the drivers of the clients, and whatever else it takes to start them.
 func published() map[string][]string {
-	all := map[string][]string{"gobayeux": {gobayeux}}
+	all := map[string][]string{"gobayeux": {gobayeux}, "java": {"../java/client/driver"}}
 	for _, library := range []string{"cometd-3", "cometd-5", "cometd-8", "cometd-9", "faye"} {
 		all[library] = []string{"node", "node/driver.mjs", library}
 	}

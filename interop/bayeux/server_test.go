@@ -85,7 +85,7 @@ func (s *server) restart(meanwhile func()) {
 func at(address string, transports ...string) order {
 	return order{
 		"url": "http://" + address + "/cometd", "transports": transports,
-		"maxNetworkDelay": 800, "backoff": 20, "maxBackoff": 100,
+		"maxNetworkDelay": 2000, "backoff": 20, "maxBackoff": 100,
 	}
 }
 

@@ -28,7 +28,7 @@ type client struct {
 
 func newClient(o order, jar *cookiejar.Jar, tell func(map[string]any)) (*client, error) {
 	c := &client{
-		line:    &patient{Transport: &http.Transport{}, limit: 3 * milliseconds(o.MaxNetworkDelay), pause: milliseconds(o.Backoff)},
+		line:    &patient{Transport: &http.Transport{}, limit: milliseconds(o.MaxNetworkDelay) + time.Second, pause: milliseconds(o.Backoff)},
 		tell:    tell,
 		stop:    func() {},
 		ended:   make(chan struct{}),

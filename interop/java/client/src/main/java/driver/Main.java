@@ -25,7 +25,7 @@ public final class Main {
         tell(Map.of("event", "ready",
             "library", "cometd java " + BayeuxClient.class.getPackage().getImplementationVersion(),
             "transports", List.of("long-polling", "websocket"),
-            "can", List.of("publish", "wildcard", "ack", "call", "cookies", "fallback", "return", "restart")));
+            "can", List.of("publish", "wildcard", "ack", "call", "cookies", "fallback", "return", "tell", "hang-up", "restart")));
 
         Map<String, Client> clients = new HashMap<>();
         Map<String, Map<String, HttpCookie>> browsers = new HashMap<>();
