@@ -31,9 +31,9 @@ serve(({ url, transports, backoff }, tell) => {
       if (message.channel === "/meta/handshake" && extensions) {
         message.ext = extensions;
       } else if (message.channel === "/meta/connect") {
-        // The transport is chosen meanwhile, so the first connect may go by POST all the same.
+        // The socket is opened meanwhile, so connects may go by POST until then: the first, which is answered at once, and another.
         transport = message.connectionType;
-        if (transport === transports[0] || ++connects > 1) {
+        if (transport === transports[0] || ++connects > 2) {
           shaken.resolve({ transport });
         }
       }
