@@ -85,9 +85,19 @@ func (x *exchange) owns(s *Session) bool {
 	case x.srv.opt.TrustClientSession: // CK-6
 		return true
 	case x.sock != nil:
-		return !x.sock.carried || s.cookie == "" || s.cookie == x.cookie
+		return !x.sock.carried || s.cookie == "" || s.isOf(x.cookie)
 	}
-	return s.cookie != "" && s.cookie == x.cookie
+	return s.isOf(x.cookie)
+}
+
+// isOf reports whether a cookie is one of the session's.
+func (s *Session) isOf(cookie string) bool {
+	if cookie == "" || cookie == s.cookie {
+		return cookie != ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cookie == s.upgraded
 }
 
 // adopt makes this exchange's transport the session's current one (XT-1). It
@@ -110,6 +120,9 @@ func (x *exchange) adopt(s *Session, m *Message) bool {
 		s.sock = x.sock
 		s.silent = x.sock != nil // until this frame is handled
 		if x.sock != nil {
+			if !x.sock.carried && s.cookie != "" {
+				s.upgraded = x.cookie
+			}
 			if s.last.open && !s.ack && lookupName(m.Channel) != metaConnect {
 				// A connect would tell more; this is what the connection itself tells.
 				s.last.open = false

@@ -21,6 +21,7 @@ type Session struct {
 	extensions extensions
 
 	mu            sync.Mutex
+	upgraded      string // as good as cookie: set by the upgrade of a socket that went on with the session (WS-5)
 	own           Times
 	ended         EndReason
 	connected     bool             // the first connect was answered (CN-1)

@@ -589,22 +589,6 @@ func TestWebsocketToLongPolling(t *testing.T) { // WS-4, WS-5, LP-8, chapter 16
 	}
 }
 
-func TestFayeStyle(t *testing.T) { // 16, 22.8, CN-4: handshake by POST, the rest over a socket without handshake
-	t.Parallel()
-	b := start(t, Options{})
-	p := b.polling()
-	shake(t, p, "")
-	same(t, p.ask(`[{"channel":"/meta/connect","clientId":"<A>","connectionType":"long-polling","id":"2","advice":{"timeout":0}},{"channel":"/meta/subscribe","clientId":"<A>","subscription":"/chat/room","id":"3"}]`),
-		`{"channel":"/meta/connect","id":"2","successful":true,`+fullAdvice+`}`,
-		`{"channel":"/meta/subscribe","id":"3","subscription":"/chat/room","successful":true}`)
-	w := b.websocket(nil)
-	w.cid = p.id()
-	w.send(`[{"channel":"/meta/connect","clientId":"<A>","connectionType":"websocket","id":"4"}]`)
-	b.held(1)
-	same(t, w.ask(`[{"channel":"/chat/room","clientId":"<A>","data":{"text":"hi"},"id":"5"}]`),
-		`{"channel":"/chat/room","data":{"text":"hi"}}`, `{"channel":"/chat/room","id":"5","successful":true}`)
-}
-
 // Frames on the heels of the upgrade request are not lost.
 func TestEarlyFrames(t *testing.T) {
 	t.Parallel()
