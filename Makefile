@@ -24,6 +24,10 @@ test: test-deps ## run every test: Go with the race detector, then the story tol
 interop: build ## tell the story with the published CometD clients (Node) against a server of its own
 	tools/with-server interop/node/run.sh
 
+.PHONY: conformance
+conformance: test-deps ## check ours and CometD's own server with the Bayeux suite, and write docs/conformance.md
+	tools/conformance
+
 .PHONY: test-deps
 test-deps: ## install what the tests need, and say what is installed
 	@tools/test-deps
@@ -44,4 +48,4 @@ bench: build ## measure commits, the way of a message, start-up and memory; benc
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -59,16 +59,28 @@ func WriteText(w io.Writer, results []Result) error {
 func WriteMarkdown(w io.Writer, results []Result) error {
 	var b strings.Builder
 	b.WriteString("| # | check | rules | mark | on | verdict | note |\n|---|---|---|---|---|---|---|\n")
-	cell := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;")
 	for _, r := range results {
-		note := cell.Replace(short(r.Note))
-		if note != "" {
-			note = "`" + strings.ReplaceAll(strings.ReplaceAll(note, "`", "'"), "&lt;", "<") + "`"
-		}
 		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s |\n",
-			r.Check.N, cell.Replace(r.Check.Title), strings.Join(r.Check.Rules, ", "), r.Check.Mark, r.On.Letter(), r.Verdict, note)
+			r.Check.N, cell(r.Check.Title), strings.Join(r.Check.Rules, ", "), r.Check.Mark, r.On.Letter(), r.Verdict, literal(r.Note))
 	}
 	fmt.Fprintf(&b, "\n%s.\n", Summary(results))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// cell is text for a cell of a Markdown table.
+func cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(text)
+}
+
+// literal is text for a cell that is shown as it is. Of one that would fill the page the middle is cut out: what was asked stands at its beginning, what is wrong at its end.
+func literal(text string) string {
+	if text == "" {
+		return ""
+	}
+	const most = 240
+	if letters := []rune(text); len(letters) > most {
+		text = string(letters[:most/2]) + " … " + string(letters[len(letters)-most/2:])
+	}
+	return "`" + strings.NewReplacer("|", `\|`, "\n", " ", "`", "'").Replace(text) + "`"
 }

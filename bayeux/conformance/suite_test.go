@@ -150,3 +150,23 @@ func TestReports(t *testing.T) {
 		t.Error("Bad does not tell a failure")
 	}
 }
+
+// A row has one verdict where the transports agree, and each note once.
+func TestComparison(t *testing.T) {
+	t.Parallel()
+	held := Check{N: 5, Title: "held", Rules: []string{"CN-3"}, On: []Transport{L, W}, Mark: D}
+	capped := Check{N: 6, Title: "capped", Rules: []string{"CN-8"}, On: []Transport{L}, Mark: R}
+	ours := []Result{{Check: held, On: L, Verdict: Pass}, {Check: held, On: W, Verdict: Fail, Note: "too late"}, {Check: capped, On: L, Verdict: Pass}}
+	reference := []Result{{Check: held, On: L, Verdict: Differs}, {Check: held, On: W, Verdict: Differs}, {Check: capped, On: L, Verdict: NotApplicable, Note: "needs `it`"}}
+	var got strings.Builder
+	if err := WriteComparison(&got, ours, reference); err != nil {
+		t.Fatal(err)
+	}
+	want := "| # | check | rules | mark | on | ours | reference | note |\n|---|---|---|---|---|---|---|---|\n" +
+		"| 5 | held | CN-3 | D | L W | L: pass, W: FAIL | differs as documented | `too late` |\n" +
+		"| 6 | capped | CN-8 | R | L | pass | not applicable | `needs 'it'` |\n" +
+		"\nOurs: 3 lines: 2 pass, 1 FAIL. Reference: 3 lines: 2 differs as documented, 1 not applicable.\n"
+	if got.String() != want {
+		t.Errorf("got %s\nwant %s", got.String(), want)
+	}
+}

@@ -3,6 +3,7 @@
 //	bayeux-conformance -url http://127.0.0.1:8080/cometd
 //	bayeux-conformance -exec "bin/openserver"
 //	bayeux-conformance -reference -exec "java -jar server.jar" -markdown
+//	bayeux-conformance -exec "bin/openserver" -beside "java -jar server.jar"
 //
 // It exits with 1 if a line fails, with 2 if it was called wrongly.
 package main
@@ -38,6 +39,7 @@ func run(ctx context.Context, args []string, out, complaints io.Writer) int {
 		mount     = flags.String("url", "", "`URL` of a server's mount, such as http://127.0.0.1:8080/cometd")
 		command   = flags.String("exec", "", "`command` that starts a server: it takes --listen and the options as flags, and prints \"listening host:port\"")
 		reference = flags.Bool("reference", false, "the server is CometD: it must differ where that is documented")
+		beside    = flags.String("beside", "", "`command` that starts CometD: it is checked as well, and a Markdown table shows both")
 		only      = flags.String("only", "", "`numbers` of the checks to run, such as 1,5,40-44")
 		slack     = flags.Duration("slack", 200*time.Millisecond, "how late an answer may be")
 		parallel  = flags.Int("parallel", 32, "how many lines run at a time")
@@ -57,26 +59,34 @@ func run(ctx context.Context, args []string, out, complaints io.Writer) int {
 		fmt.Fprintln(complaints, "bayeux-conformance:", err)
 		return 2
 	}
+	check := func(target conformance.Target, reference bool) []conformance.Result {
+		defer target.Close()
+		suite := conformance.Suite{
+			Target: target, Reference: reference, Slack: *slack, Parallel: *parallel,
+			Choose: func(c conformance.Check) bool { return numbers == nil || slices.Contains(numbers, c.N) },
+			Done: func(r conformance.Result) {
+				if !*quiet {
+					fmt.Fprintln(complaints, r)
+				}
+			},
+		}
+		return suite.Run(ctx, conformance.Checks())
+	}
 	target := conformance.URL(*mount)
 	if *command != "" {
 		target = conformance.Exec(strings.Fields(*command)...)
 	}
-	defer target.Close()
-	suite := conformance.Suite{
-		Target: target, Reference: *reference, Slack: *slack, Parallel: *parallel,
-		Choose: func(c conformance.Check) bool { return numbers == nil || slices.Contains(numbers, c.N) },
-		Done: func(r conformance.Result) {
-			if !*quiet {
-				fmt.Fprintln(complaints, r)
-			}
-		},
+	results := check(target, *reference)
+	var theirs []conformance.Result
+	write := func() error { return conformance.WriteText(out, results) }
+	switch {
+	case *beside != "":
+		theirs = check(conformance.Exec(strings.Fields(*beside)...), true)
+		write = func() error { return conformance.WriteComparison(out, results, theirs) }
+	case *markdown:
+		write = func() error { return conformance.WriteMarkdown(out, results) }
 	}
-	results := suite.Run(ctx, conformance.Checks())
-	write := conformance.WriteText
-	if *markdown {
-		write = conformance.WriteMarkdown
-	}
-	if err := write(out, results); err != nil || conformance.Bad(results) {
+	if err := write(); err != nil || conformance.Bad(results) || conformance.Bad(theirs) {
 		return 1
 	}
 	return 0
