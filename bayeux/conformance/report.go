@@ -73,7 +73,8 @@ func cell(text string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(text)
 }
 
-// literal is text for a cell that is shown as it is. Of one that would fill the page the middle is cut out: what was asked stands at its beginning, what is wrong at its end.
+// literal is text for a cell that is shown as it is. Of one that would fill the page the middle is cut out: what was asked stands at its beginning, what is
+// wrong at its end.
 func literal(text string) string {
 	if text == "" {
 		return ""

@@ -12,7 +12,7 @@ import org.cometd.server.DefaultSecurityPolicy;
 
 /**
  * What is open to everybody, and the exceptions on which the rules of the protocol are tried. They are those of bayeux/examples/openserver (its file
- * open.go lists them), as far as CometD can do them: it has no revocation and no messages to the sessions of a user.
+ * open.go lists them), as far as CometD can do them: it has no revocation, no messages to the sessions of a user, and asks nobody at delivery.
  */
 final class OpenServer {
     private final BayeuxServer bayeux;
@@ -23,6 +23,7 @@ final class OpenServer {
 
     void open() {
         bayeux.setSecurityPolicy(new Policy());
+        bayeux.addExtension(new Failing());
         authorise("/authz/**", OpenServer::authz);
         authorise("/authz/union/**", OpenServer::union);
         bayeux.createChannelIfAbsent("/lazy", channel -> {
@@ -101,6 +102,23 @@ final class OpenServer {
     /** The second of two authorisers that see the channels below /authz/union. */
     private static Authorizer.Result union(Authorizer.Operation operation, ChannelId channel, ServerSession session, ServerMessage message) {
         return "/authz/union/no".equals(channel.getId()) ? Authorizer.Result.deny("not_here") : Authorizer.Result.ignore();
+    }
+
+    /** Fails when a message has ext.fail. */
+    private static final class Failing implements BayeuxServer.Extension {
+        @Override
+        public boolean rcv(ServerSession from, ServerMessage.Mutable message) {
+            Map<String, Object> ext = message.getExt();
+            if (ext != null && Boolean.TRUE.equals(ext.get("fail"))) {
+                throw new IllegalStateException("asked for in ext.fail");
+            }
+            return true;
+        }
+
+        @Override
+        public boolean rcvMeta(ServerSession from, ServerMessage.Mutable message) {
+            return rcv(from, message);
+        }
     }
 
     private static final class Policy extends DefaultSecurityPolicy {
