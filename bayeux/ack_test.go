@@ -309,9 +309,9 @@ func TestCursorProperties(t *testing.T) {
 			"lose":   func(*rapid.T) { c.rewind() },
 			"change": func(*rapid.T) { c.drop() },
 			"ack": func(t *rapid.T) {
-				n := rapid.Int64Range(-1, number(head)+5).Draw(t, "ack")
+				n := rapid.Int64Range(-1, number(mark{at: head})+5).Draw(t, "ack")
 				before := c.confirmed
-				c.acknowledge(n)
+				c.confirm(c.named(n))
 				want := max(before, min(epoch|max(n, 0), c.sent))
 				if c.confirmed != want {
 					t.Fatalf("ack %d of %d..%d confirmed %d, want %d", n, before, c.sent, c.confirmed, want)

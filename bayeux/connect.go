@@ -49,7 +49,7 @@ type lastReply struct {
 	id       string
 	hurried  bool // the connect it answered had advice.timeout 0
 	parcel   int64
-	position int64
+	position mark
 	evidence evidence
 	sock     *socket // it left on this socket instead
 }
@@ -73,6 +73,7 @@ func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Mess
 
 	s.endInactive()
 	first := s.receive(ctx, x, c, m)
+	s.endDoubtful()
 	for {
 		read := srv.catchUp(ctx, s)
 		s.mu.Lock()
@@ -186,9 +187,7 @@ func (s *Session) settle(c *connect) {
 		return
 	}
 	s.out.confirm(sentBy(byConnect, s.last.parcel))
-	if s.cur != nil {
-		s.cur.confirm(s.last.position)
-	}
+	s.confirmStream(s.last.position)
 }
 
 // lost reports whether the connect c shows that the reply before it did not
@@ -221,6 +220,7 @@ func (s *Session) lose(match func(*parcel) bool) {
 	s.out.lose(match)
 	again := len(s.out.waiting) - before
 	if s.cur != nil {
+		s.doubts()
 		again += s.cur.rewind()
 	}
 	s.srv.counters.redelivered.Add(int64(again))
@@ -250,7 +250,7 @@ func (s *Session) acknowledgePosition(c *connect, n int64, ok bool) {
 	if !ok || n < 0 {
 		return
 	}
-	s.cur.acknowledge(n)
+	s.confirmStream(s.cur.named(n))
 	certain := func(p *parcel) bool {
 		at := number(p.position)
 		return p.pipe == byConnect && (at < n || at == n && number(p.before) < n)

@@ -65,7 +65,7 @@
 // # Durable streams
 //
 // With a [Source], a session whose principal has a user is a cursor over that
-// user's numbered stream. Whoever appends to the stream calls [Server.Wake]; the
+// user's numbered stream, or over the one that [Options.Stream] names. Whoever appends to the stream calls [Server.Wake]; the
 // server reads what is new when the client can take it. A slow or absent client
 // then costs no memory, and with the ack extension the batch number is the
 // position in the stream, which only grows.

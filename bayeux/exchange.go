@@ -321,11 +321,11 @@ func (s *Session) closeBatch(c *connect, t Transport, items []item) (reply, int6
 }
 
 // position is the place reached in the durable stream. s.mu is held.
-func (s *Session) position() int64 {
+func (s *Session) position() mark {
 	if s.cur == nil {
-		return 0
+		return mark{}
 	}
-	return s.cur.sent
+	return s.cur.reached()
 }
 
 // finishConnects completes the answers that belong to the session which this

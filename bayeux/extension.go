@@ -19,6 +19,7 @@ const (
 	ExtensionTimesync  ExtensionName = "timesync"  // clients learn the server's clock (17.2)
 	ExtensionTimestamp ExtensionName = "timestamp" // messages and replies tell when they were made (17.3)
 	ExtensionActivity  ExtensionName = "activity"  // sessions that only connect are ended (17.4)
+	ExtensionReplay    ExtensionName = "replay"    // clients name the position in their stream to go on from (17.7)
 	ExtensionBinary    ExtensionName = "binary"    // named for completeness: such messages always pass (BI-2)
 )
 
@@ -26,7 +27,7 @@ const (
 type extensionSet map[ExtensionName]bool
 
 func newExtensionSet(names []ExtensionName) (extensionSet, error) {
-	known := []ExtensionName{ExtensionAck, ExtensionTimesync, ExtensionTimestamp, ExtensionActivity, ExtensionBinary}
+	known := []ExtensionName{ExtensionAck, ExtensionTimesync, ExtensionTimestamp, ExtensionActivity, ExtensionBinary, ExtensionReplay}
 	on := extensionSet{}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
@@ -44,6 +45,7 @@ type Extension struct {
 	//
 	// answer, unless it is nil, is called when the reply is completed (step 9): for a held connect that is when it is answered.
 	// It is not called when the message was vetoed or gets no reply (CN-10). A panic in it makes the reply a failure (ER-1).
+	// It must be quick: other clients may wait for the goroutine that calls it.
 	Incoming func(ctx context.Context, s *Session, m *Message) (answer func(*ReplyExt), err error)
 
 	// Outgoing sees what is on its way to clients (step 8), replies apart, and reports whether it goes on. Dropping a message
@@ -212,12 +214,15 @@ func (srv *Server) accepting(ev *event, to []*Session) []*Session {
 }
 
 // extMember returns a member of the ext of m, or nil. Of several with one name the last counts (MSG-4).
-func (m *Message) extMember(name string) (found jsontext.Value) {
-	// Most ext objects have other members only, and no client escapes letters.
-	if !bytes.Contains(m.Ext, []byte(name)) && bytes.IndexByte(m.Ext, '\\') < 0 {
+func (m *Message) extMember(name string) jsontext.Value { return memberOf(m.Ext, name) }
+
+// memberOf returns a member of a valid object, or nil.
+func memberOf(object jsontext.Value, name string) (found jsontext.Value) {
+	// Most objects have other members only, and no client escapes letters.
+	if object.Kind() != '{' || !bytes.Contains(object, []byte(name)) && bytes.IndexByte(object, '\\') < 0 {
 		return nil
 	}
-	eachMember(m.Ext, func(member string, value jsontext.Value) {
+	eachMember(object, func(member string, value jsontext.Value) {
 		if member == name {
 			found = value.Clone()
 		}

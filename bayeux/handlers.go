@@ -13,8 +13,13 @@ import (
 // 404::message_deleted (PUB-12).
 var ErrVeto = errors.New("message deleted")
 
+// ErrTaken is returned by a Listener that has taken a message over: it delivers
+// it, for instance through a [Source] and [Server.Wake]. The sender is told that
+// all is well, later listeners do not see the message, and it goes to nobody else.
+var ErrTaken = errors.New("message taken over")
+
 // Listener sees what clients publish, before it is delivered. A nil error lets
-// it pass. ErrVeto deletes it, a *Refusal refuses it as the policy would; any
+// it pass. ErrVeto deletes it, ErrTaken takes it over, a *Refusal refuses it as the policy would; any
 // other error is a failure (500::internal_error). What server code publishes is
 // not shown to listeners.
 type Listener func(ctx context.Context, from *Session, m *Message) error

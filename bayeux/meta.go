@@ -117,8 +117,6 @@ func (x *exchange) adopt(s *Session, m *Message) bool {
 	former := s.sock
 	if former != x.sock {
 		s.leaveSocket(x.peer.Transport)
-		s.sock = x.sock
-		s.silent = x.sock != nil // until this frame is handled
 		if x.sock != nil {
 			if !x.sock.carried && s.cookie != "" {
 				s.upgraded = x.cookie
@@ -130,14 +128,19 @@ func (x *exchange) adopt(s *Session, m *Message) bool {
 					s.lose(sentBy(byConnect, everything))
 				} else {
 					s.out.confirm(sentBy(byConnect, s.last.parcel))
-					if s.cur != nil {
-						s.cur.confirm(s.last.position)
-					}
+					s.confirmStream(s.last.position)
 				}
 			}
 		}
+		if !s.doubtful {
+			s.sock = x.sock
+			s.silent = x.sock != nil // until this frame is handled
+		}
 	}
 	s.mu.Unlock()
+	if s.endDoubtful() {
+		return false
+	}
 	if x.sock != nil {
 		x.sock.bind(s)
 		if former != nil && former != x.sock {
@@ -192,14 +195,15 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 		s.http = x.peer.Transport
 	}
 	s.ack = srv.with[ExtensionAck] && m.extMember("ack").Kind() == 't' // AK-1
-	if srv.opt.Source != nil && s.principal.User != "" {
-		head, err := srv.opt.Source.Head(ctx, s.principal.User)
+	if stream := srv.opt.streamOf(s.principal); stream != "" {
+		head, err := srv.opt.Source.Head(ctx, stream)
 		if err != nil {
 			r := x.failed(m, handshakeFailed, err)
 			r.advice = &Advice{Reconnect: ReconnectHandshake, Interval: v.interval, Timeout: v.timeout}
 			return r
 		}
-		s.cur = &cursor{confirmed: head, sent: head}
+		s.cur = &cursor{stream: stream, confirmed: head, sent: head}
+		s.replay = srv.with[ExtensionReplay] && m.extMember("replay").Kind() == 't' // RP-1
 	}
 	if s.cookie == "" && x.sock == nil { // CK-1
 		s.cookie = newID()
@@ -208,7 +212,7 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 	s.silent = x.sock != nil // WS-16
 	srv.sessions.add(s)
 	if s.cur != nil {
-		srv.sessions.learn(s.principal.User, s.cur.sent, time.Now())
+		srv.sessions.learn(s.cur.stream, s.cur.sent, time.Now())
 	}
 	if !srv.announce(s) {
 		s.remove(EndByServer)
@@ -238,6 +242,9 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 		s.welcome(&r)
 	case s.ack:
 		r.ext.set("ack", []byte("true"))
+	}
+	if s.replay {
+		r.ext.set("replay", []byte("true"))
 	}
 	return r
 }
@@ -277,10 +284,11 @@ func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) reply 
 	if bad != nil {
 		return *bad
 	}
-	from, err := x.headFor(ctx, s)
+	head, err := x.headFor(ctx, s)
 	if err != nil {
 		return x.failed(m, subscribeFailed, err)
 	}
+	asked := s.positionsAsked(m)
 	for _, name := range names {
 		if n, err := x.maySubscribe(ctx, s, name, m); err != nil {
 			return x.failed(m, n, err)
@@ -297,11 +305,20 @@ func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) reply 
 				return x.failed(m, subscribeFailed, err)
 			}
 		}
-		if !x.srv.channels.subscribe(name, s, from) {
+		from, err := x.beginning(ctx, s, asked[name], head)
+		if err != nil {
+			return x.failed(m, subscribeFailed, err)
+		}
+		if !x.srv.channels.subscribe(name, s, from, from < head) {
 			return x.fail(m, sessionUnknown, "")
 		}
 	}
-	return replyTo(m)
+	r := replyTo(m)
+	if s.replay {
+		x.srv.pushers.wake(s.cur.stream) // for a connect that is held
+		r.ext.setInt("streamPosition", head)
+	}
+	return r
 }
 
 // subscriptionsOf checks shape and grammar of all members before anything is done
@@ -329,9 +346,9 @@ func (x *exchange) headFor(ctx context.Context, s *Session) (int64, error) {
 	if s.cur == nil {
 		return 0, nil
 	}
-	head, err := x.srv.opt.Source.Head(ctx, s.principal.User)
+	head, err := x.srv.opt.Source.Head(ctx, s.cur.stream)
 	if err == nil {
-		x.srv.sessions.learn(s.principal.User, head, time.Now())
+		x.srv.sessions.learn(s.cur.stream, head, time.Now())
 	}
 	return head, err
 }
@@ -430,7 +447,10 @@ func (x *exchange) publish(ctx context.Context, s *Session, m *Message) reply {
 	}
 	srv.channels.create(name)
 	for _, l := range srv.channels.listening(name) {
-		if err := l.fn(l.params.with(ctx), s, m); err != nil {
+		switch err := l.fn(l.params.with(ctx), s, m); {
+		case errors.Is(err, ErrTaken):
+			return replyTo(m)
+		case err != nil:
 			return x.failed(m, publishDenied, err)
 		}
 	}

@@ -177,6 +177,9 @@ type Options struct {
 	// Source holds durable streams of messages, one per user (DEL-14). Default:
 	// none, messages live in memory only.
 	Source Source
+	// Stream names the stream of the Source that a session of the principal reads;
+	// "" is none. Default: the user's own.
+	Stream func(Principal) string
 	// OnSession is told of each new session before its handshake is answered.
 	OnSession func(*Session)
 	// OnEnd is told of each session that has ended, and why (SS-5).
@@ -262,6 +265,17 @@ type CookieOptions struct {
 	HTTPOnly    Switch // default On
 	SameSite    http.SameSite
 	Partitioned bool
+}
+
+// streamOf returns the name of the principal's stream; "" for none.
+func (o *Options) streamOf(p Principal) string {
+	switch {
+	case o.Source == nil:
+		return ""
+	case o.Stream != nil:
+		return o.Stream(p)
+	}
+	return p.User
 }
 
 // withDefaults returns o with every default filled in, or says what is wrong with it.

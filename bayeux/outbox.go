@@ -47,7 +47,7 @@ type parcel struct {
 	items []item
 	// Of connect replies of a session with a durable stream: the position told in
 	// this reply and in the one before, by which an ack is understood (AK-14).
-	position, before int64
+	position, before mark
 }
 
 // bounds are those of DEL-11; a negative one does not bind.

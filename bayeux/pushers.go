@@ -8,13 +8,13 @@ import (
 )
 
 // pushers read streams for sessions that could send at once. At most 2 × CPU
-// goroutines do so, none while there is nothing to read. A user who is waiting to
-// be read for is listed once, however often her stream grows.
+// goroutines do so, none while there is nothing to read. A stream that waits to
+// be read is listed once, however often it grows.
 type pushers struct {
 	srv     *Server
 	mu      sync.Mutex
-	users   []string
-	listed  map[string]bool // in users, or to be listed again after the reading under way
+	streams []string
+	listed  map[string]bool // in streams, or to be listed again after the reading under way
 	reading map[string]bool
 	last    []lastWords
 	running int
@@ -34,16 +34,16 @@ func (p *pushers) init(srv *Server) {
 	p.most = 2 * runtime.GOMAXPROCS(0)
 }
 
-// wake lists a user.
-func (p *pushers) wake(user string) {
+// wake lists a stream.
+func (p *pushers) wake(stream string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.listed[user] {
+	if p.listed[stream] {
 		return
 	}
-	p.listed[user] = true
-	if !p.reading[user] { // two readers of one user would do the same work twice
-		p.users = append(p.users, user)
+	p.listed[stream] = true
+	if !p.reading[stream] { // two readers of one stream would do the same work twice
+		p.streams = append(p.streams, stream)
 		p.start()
 	}
 }
@@ -76,34 +76,34 @@ func (p *pushers) work() {
 			p.mu.Unlock()
 			p.srv.sayLastWords(w)
 			p.mu.Lock()
-		case len(p.users) > 0:
-			user := p.users[0]
-			p.users = p.users[1:]
-			delete(p.listed, user)
-			p.reading[user] = true
+		case len(p.streams) > 0:
+			stream := p.streams[0]
+			p.streams = p.streams[1:]
+			delete(p.listed, stream)
+			p.reading[stream] = true
 			p.mu.Unlock()
-			p.srv.push(user)
+			p.srv.push(stream)
 			p.mu.Lock()
-			delete(p.reading, user)
-			if p.listed[user] {
-				p.users = append(p.users, user)
+			delete(p.reading, stream)
+			if p.listed[stream] {
+				p.streams = append(p.streams, stream)
 			}
 		default:
-			p.users, p.last = nil, nil
+			p.streams, p.last = nil, nil
 			p.running--
 			return
 		}
 	}
 }
 
-// push reads for all sessions of a user who can send at once. Sessions at the
+// push reads for all sessions of a stream that can send at once. Sessions at the
 // same position share the reading.
-func (srv *Server) push(user string) {
+func (srv *Server) push(stream string) {
 	defer srv.recovered("Source", func() {})
 	ctx := srv.ctx
 	for {
 		at := make(map[int64][]*Session)
-		for _, s := range srv.sessions.ofUser(user) {
+		for _, s := range srv.sessions.reading(stream) {
 			if after, ok := s.wants(); ok {
 				at[after] = append(at[after], s)
 			}
@@ -112,8 +112,8 @@ func (srv *Server) push(user string) {
 			return
 		}
 		for after, sessions := range at {
-			if err := srv.readPage(ctx, user, after, sessions); err != nil {
-				srv.sourceFailed(ctx, user, err)
+			if err := srv.readPage(ctx, stream, after, sessions); err != nil {
+				srv.sourceFailed(ctx, stream, err)
 				return
 			}
 		}
@@ -134,8 +134,8 @@ func (srv *Server) sayLastWords(w lastWords) {
 		s.farewell()
 	}()
 	defer srv.recovered("Source", func() {})
-	ctx, user := srv.ctx, s.principal.User
-	head, err := srv.opt.Source.Head(ctx, user)
+	ctx, stream := srv.ctx, s.cur.stream
+	head, err := srv.opt.Source.Head(ctx, stream)
 	for range lastPages {
 		s.mu.Lock()
 		s.cur.drop()
@@ -144,15 +144,11 @@ func (srv *Server) sayLastWords(w lastWords) {
 		if err != nil || after >= head {
 			break
 		}
-		var entries []Entry
-		if entries, err = srv.opt.Source.After(ctx, user, after, srv.opt.MaxBatch); err != nil || len(entries) == 0 {
+		var records []record
+		if records, err = srv.readRecords(ctx, stream, after); err != nil || len(records) == 0 {
 			break
 		}
-		events := make([]*event, len(entries))
-		for i, e := range entries {
-			events[i], _ = srv.encodeBroadcast(Outgoing{Channel: e.Channel, Data: e.Data})
-		}
-		p := s.choose(after, entries, events, w.subs)
+		p := s.choose(after, records, w.subs)
 		s.mu.Lock()
 		if s.cur.offer(p) {
 			for _, ev := range s.cur.take() {
@@ -163,7 +159,7 @@ func (srv *Server) sayLastWords(w lastWords) {
 	}
 	if err != nil {
 		srv.counters.failures.Add(1)
-		srv.opt.Logger.Error("cannot read the stream of a user who was logged out", "user", user, "error", err)
+		srv.opt.Logger.Error("cannot read the stream of a user who was logged out", "user", s.principal.User, "error", err)
 	}
 }
 

@@ -17,6 +17,7 @@ type Session struct {
 	principal Principal
 	cookie    string // browser cookie; empty when it was made on a socket without one
 	ack       bool   // messages are acknowledged (AK-1)
+	replay    bool   // messages tell their positions (RP-1)
 
 	extensions extensions
 
@@ -45,6 +46,7 @@ type Session struct {
 	lazy     *lazyTimer // nil until a lazy message has waited
 	active   time.Time  // last activity (AC-2)
 	logged   time.Time  // last line that the client caused (AZ-6)
+	doubtful bool       // it is over by RP-6
 	quick    bool       // the first connect had advice.timeout 0 (DEL-15)
 }
 
@@ -61,7 +63,8 @@ const (
 	EndOverflow               // its queue was full (DEL-11)
 	EndProcessing             // a message took longer than MaxProcessing (SS-8)
 	EndShutdown
-	EndInactive // it did nothing but connect for too long (AC-1)
+	EndUncertain // a session with replay, when it cannot be told what arrived (RP-6)
+	EndInactive  // it did nothing but connect for too long (AC-1)
 )
 
 // String returns a word for logs.
@@ -79,6 +82,8 @@ func (r EndReason) String() string {
 		return "queue full"
 	case EndProcessing:
 		return "processing took too long"
+	case EndUncertain:
+		return "uncertain what arrived"
 	case EndInactive:
 		return "inactive"
 	case EndShutdown:
@@ -193,7 +198,7 @@ func (s *Session) ready() bool {
 
 // lags reports whether the stream has more than was sent or read ahead. s.mu is held.
 func (s *Session) lags() bool {
-	return s.cur != nil && s.ended == 0 && s.cur.page == nil && s.cur.sent < s.srv.sessions.streamOf(s.principal.User).head
+	return s.cur != nil && s.ended == 0 && s.cur.page == nil && s.cur.sent < s.srv.sessions.known(s.cur.stream).head
 }
 
 // stir sets in motion what waits: it releases the held connect, or returns the
@@ -374,9 +379,10 @@ func (s *Session) farewell() {
 	}
 }
 
-// setSubscription records a subscription. It reports false when the session has
+// setSubscription records a subscription, which with back begins at a position
+// that may have been passed (RP-2). It reports false when the session has
 // ended. channels.mu is held.
-func (s *Session) setSubscription(name string, from int64) bool {
+func (s *Session) setSubscription(name string, from int64, back bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended != 0 {
@@ -388,6 +394,12 @@ func (s *Session) setSubscription(name string, from int64) bool {
 	subs := make(map[string]int64, len(s.subscriptions)+1)
 	for k, v := range s.subscriptions {
 		subs[k] = v
+	}
+	if s.cur != nil {
+		s.cur.former.forget(name)
+		if back && from < s.cur.sent && !s.setBack(from, subs) {
+			return false
+		}
 	}
 	subs[name] = from
 	s.changeSubscriptions(subs)

@@ -6,28 +6,30 @@ import (
 	"time"
 )
 
-// sessions are the sessions of a server, by id and by user.
+// sessions are the sessions of a server, by id, by user and by the stream that they read.
 type sessions struct {
-	mu    sync.RWMutex
-	byID  map[string]*Session
-	users map[string]*user
+	mu      sync.RWMutex
+	byID    map[string]*Session
+	users   map[string][]*Session
+	streams map[string]*stream
 }
 
-// user is a user with at least one session.
-type user struct {
-	sessions []*Session
-	stream   stream
-}
-
-// stream is what is known of a user's durable stream (DEL-14).
+// stream is a durable stream that at least one session reads (DEL-14).
 type stream struct {
+	sessions []*Session
+	known
+}
+
+// known is what is known of a stream.
+type known struct {
 	head    int64     // highest number heard of
 	checked time.Time // when Source.Head was last asked
 }
 
 func (c *sessions) init() {
 	c.byID = make(map[string]*Session)
-	c.users = make(map[string]*user)
+	c.users = make(map[string][]*Session)
+	c.streams = make(map[string]*stream)
 }
 
 func (c *sessions) count() int {
@@ -45,8 +47,15 @@ func (c *sessions) find(id string) *Session {
 func (c *sessions) ofUser(name string) []*Session {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if u := c.users[name]; u != nil {
-		return slices.Clone(u.sessions)
+	return slices.Clone(c.users[name])
+}
+
+// reading returns the sessions that read a stream.
+func (c *sessions) reading(name string) []*Session {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if st := c.streams[name]; st != nil {
+		return slices.Clone(st.sessions)
 	}
 	return nil
 }
@@ -65,55 +74,63 @@ func (c *sessions) add(s *Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.byID[s.id] = s
-	if s.principal.User == "" {
-		return
+	if user := s.principal.User; user != "" {
+		c.users[user] = append(c.users[user], s)
 	}
-	u := c.users[s.principal.User]
-	if u == nil {
-		u = new(user)
-		c.users[s.principal.User] = u
+	if s.cur != nil {
+		st := c.streams[s.cur.stream]
+		if st == nil {
+			st = new(stream)
+			c.streams[s.cur.stream] = st
+		}
+		st.sessions = append(st.sessions, s)
 	}
-	u.sessions = append(u.sessions, s)
 }
 
 func (c *sessions) remove(s *Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.byID, s.id)
-	u := c.users[s.principal.User]
-	if u == nil {
+	gone := func(o *Session) bool { return o == s }
+	if user := s.principal.User; user != "" {
+		if c.users[user] = slices.DeleteFunc(c.users[user], gone); len(c.users[user]) == 0 {
+			delete(c.users, user)
+		}
+	}
+	if s.cur == nil {
 		return
 	}
-	u.sessions = slices.DeleteFunc(u.sessions, func(o *Session) bool { return o == s })
-	if len(u.sessions) == 0 {
-		delete(c.users, s.principal.User)
+	if st := c.streams[s.cur.stream]; st != nil {
+		if st.sessions = slices.DeleteFunc(st.sessions, gone); len(st.sessions) == 0 {
+			delete(c.streams, s.cur.stream)
+		}
 	}
 }
 
-// learn notes that a user's stream has reached head. It reports whether the user
-// has a session here.
+// learn notes that a stream has reached head. It reports whether a session reads
+// it.
 func (c *sessions) learn(name string, head int64, checked time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	u := c.users[name]
-	if u == nil {
+	st := c.streams[name]
+	if st == nil {
 		return false
 	}
-	u.stream.head = max(u.stream.head, head)
-	if checked.After(u.stream.checked) {
-		u.stream.checked = checked
+	st.head = max(st.head, head)
+	if checked.After(st.checked) {
+		st.checked = checked
 	}
 	return true
 }
 
-// streamOf returns what is known of a user's stream.
-func (c *sessions) streamOf(name string) stream {
+// known returns what is known of a stream.
+func (c *sessions) known(name string) known {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if u := c.users[name]; u != nil {
-		return u.stream
+	if st := c.streams[name]; st != nil {
+		return st.known
 	}
-	return stream{}
+	return known{}
 }
 
 // browsers counts the held connects per browser cookie (CK-7).

@@ -64,7 +64,7 @@ type confirmation struct {
 	no       uint64 // of the ping under way; 0: none
 	count    uint64
 	parcel   int64 // what its pong confirms
-	position int64
+	position mark
 	since    time.Time
 	more     bool // messages left after that ping
 }
@@ -222,7 +222,7 @@ func (k *socket) compose(l *load) bool {
 	default:
 		k.rest()
 		if speaks && s.lags() {
-			wake = s.principal.User // it grew while this was writing
+			wake = s.cur.stream // it grew while this was writing
 		}
 		return false
 	}
@@ -333,7 +333,7 @@ func (k *socket) frame(l *load, h ws.Header, payload []byte) {
 // askToConfirm adds the ping whose pong shows that the messages arrived (DEL-13).
 // One is under way at a time.
 func (k *socket) askToConfirm(l *load) {
-	if !k.srv.opt.WS.ConfirmByPing {
+	if s := l.session; !s.confirmsByPing() {
 		return
 	}
 	c := &k.confirm
@@ -364,9 +364,7 @@ func (k *socket) ponged(payload []byte) {
 	c.no = 0
 	if s != nil && s.sock == k {
 		s.out.confirm(sentBy(bySocket, c.parcel))
-		if s.cur != nil {
-			s.cur.confirm(c.position)
-		}
+		s.confirmStream(c.position)
 	}
 	more := c.more
 	unlock()
@@ -392,11 +390,9 @@ func (k *socket) wrote(l *load) bool {
 	}
 	s, unlock := k.lock()
 	defer unlock()
-	if s != nil && s == l.session && s.sock == k && !k.srv.opt.WS.ConfirmByPing { // else it has been taken for lost
+	if s != nil && s == l.session && s.sock == k && !s.confirmsByPing() { // else it has been taken for lost
 		s.out.confirm(numbered(l.parcel))
-		if s.cur != nil {
-			s.cur.confirm(l.position)
-		}
+		s.confirmStream(l.position)
 	}
 	if k.closed {
 		_ = k.conn.SetReadDeadline(time.Now().Add(closeWait)) // the reader waits for the peer's close that long
@@ -466,7 +462,7 @@ func (k *socket) detach(s *Session) {
 // The session's lock is held.
 func (k *socket) sessionEnded(why EndReason) {
 	switch why {
-	case EndDisconnected: // DC-4: the client closes
+	case EndDisconnected, EndUncertain: // the client closes (DC-4), or shakes hands anew (RP-6)
 	case EndByServer, EndInactive: // DC-6
 		k.srv.after(disconnectGrace, func() { k.close(ws.StatusNormalClosure) })
 		k.kick()

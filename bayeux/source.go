@@ -7,20 +7,21 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Source is a durable, numbered stream of messages per user (DEL-14). When
-// Options.Source is set, a session whose principal has a user is a cursor over
-// that user's stream, besides its queue of passing messages: what is pushed is
-// read from the Source, when the client can take it.
+// Source holds durable, numbered streams of messages (DEL-14), each with a name:
+// one per user, unless Options.Stream says otherwise. A session with a stream is a
+// cursor over it, besides its queue of passing messages: what is pushed is read
+// from the Source, when the client can take it.
 //
 // The methods are called from many goroutines at once, never with a lock held.
 type Source interface {
-	// Head returns the highest number of the user's stream so far.
-	Head(ctx context.Context, user string) (int64, error)
-	// After returns the entries numbered above after, ascending, at most limit.
-	After(ctx context.Context, user string, after int64, limit int) ([]Entry, error)
+	// Head returns the highest number of the stream so far.
+	Head(ctx context.Context, stream string) (int64, error)
+	// After returns the entries numbered above after, ascending, at most limit. The
+	// oldest that is kept comes after 0.
+	After(ctx context.Context, stream string, after int64, limit int) ([]Entry, error)
 }
 
-// Entry is one message of a user's stream. The low 31 bits of N count 1, 2, 3…,
+// Entry is one message of a stream. The low 31 bits of N count 1, 2, 3…,
 // the higher bits are the epoch of the stream.
 type Entry struct {
 	N       int64
@@ -28,12 +29,12 @@ type Entry struct {
 	Data    jsontext.Value
 }
 
-// Wake says that the user's stream has grown to head. It never blocks, and calls
+// Wake says that a stream has grown to head. It never blocks, and calls
 // in quick succession cost one reading. It is safe to lose: a connect asks for the
 // head itself when that was last done more than 30 s ago.
-func (srv *Server) Wake(user string, head int64) {
-	if srv.opt.Source != nil && srv.sessions.learn(user, head, time.Time{}) {
-		srv.pushers.wake(user)
+func (srv *Server) Wake(stream string, head int64) {
+	if srv.opt.Source != nil && srv.sessions.learn(stream, head, time.Time{}) {
+		srv.pushers.wake(stream)
 	}
 }
 
@@ -52,34 +53,34 @@ func (srv *Server) catchUp(ctx context.Context, s *Session) (read bool) {
 		return true
 	}
 	defer srv.recovered("Source", func() { read = false })
-	user := s.principal.User
-	if known := srv.sessions.streamOf(user); time.Since(known.checked) > headAge {
-		head, err := srv.opt.Source.Head(ctx, user)
+	stream := s.cur.stream
+	if time.Since(srv.sessions.known(stream).checked) > headAge {
+		head, err := srv.opt.Source.Head(ctx, stream)
 		if err != nil {
-			srv.sourceFailed(ctx, user, err)
+			srv.sourceFailed(ctx, stream, err)
 			return false
 		}
-		srv.sessions.learn(user, head, time.Now())
+		srv.sessions.learn(stream, head, time.Now())
 	}
 	for {
 		after, behind := s.behind()
 		if !behind {
 			return true
 		}
-		if err := srv.readPage(ctx, user, after, []*Session{s}); err != nil {
-			srv.sourceFailed(ctx, user, err)
+		if err := srv.readPage(ctx, stream, after, []*Session{s}); err != nil {
+			srv.sourceFailed(ctx, stream, err)
 			return false
 		}
 	}
 }
 
-func (srv *Server) sourceFailed(ctx context.Context, user string, err error) {
+func (srv *Server) sourceFailed(ctx context.Context, stream string, err error) {
 	if ctx.Err() != nil {
 		return // the client has gone; its next connect reads again
 	}
 	srv.counters.failures.Add(1)
-	srv.opt.Logger.Error("cannot read the stream of a user; trying again", "user", user, "error", err)
-	srv.after(retryAfter, func() { srv.pushers.wake(user) })
+	srv.opt.Logger.Error("cannot read a stream; trying again", "stream", stream, "error", err)
+	srv.after(retryAfter, func() { srv.pushers.wake(stream) })
 }
 
 // behind reports whether the stream has more than s has sent or read ahead, and
@@ -107,35 +108,52 @@ func (s *Session) wants() (after int64, wants bool) {
 	return s.cur.sent, s.held != nil
 }
 
-// readPage reads one page of the user's stream and offers it to sessions that
-// are all at the position after. Each entry is encoded once.
-func (srv *Server) readPage(ctx context.Context, user string, after int64, to []*Session) error {
-	head := srv.sessions.streamOf(user).head
-	entries, err := srv.opt.Source.After(ctx, user, after, srv.opt.MaxBatch)
+// readPage reads one page of a stream and offers it to sessions that are all at
+// the position after. Each entry is encoded once.
+func (srv *Server) readPage(ctx context.Context, stream string, after int64, to []*Session) error {
+	head := srv.sessions.known(stream).head
+	records, err := srv.readRecords(ctx, stream, after)
 	if err != nil {
 		return err
 	}
-	events := make([]*event, len(entries))
-	for i, e := range entries {
-		if events[i], err = srv.encodeBroadcast(Outgoing{Channel: e.Channel, Data: e.Data}); err != nil {
-			srv.counters.failures.Add(1)
-			srv.opt.Logger.Error("an entry of a stream cannot be sent; passing over it", "user", user, "number", e.N, "error", err)
-		}
-	}
 	for _, s := range to {
-		s.offer(after, head, entries, events)
+		s.offer(after, head, records)
 	}
 	return nil
 }
 
+// record is an entry of a stream on its way to sessions.
+type record struct {
+	n      int64
+	ev     *event // nil: not to be sent
+	withID *event // the same with its position, once somebody wants it (RP-3)
+}
+
+func (srv *Server) readRecords(ctx context.Context, stream string, after int64) ([]record, error) {
+	entries, err := srv.opt.Source.After(ctx, stream, after, srv.opt.MaxBatch)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]record, len(entries))
+	for i, e := range entries {
+		ev, err := srv.encodeBroadcast(Outgoing{Channel: e.Channel, Data: e.Data})
+		if err != nil {
+			srv.counters.failures.Add(1)
+			srv.opt.Logger.Error("an entry of a stream cannot be sent; passing over it", "stream", stream, "number", e.N, "error", err)
+		}
+		records[i] = record{n: e.N, ev: ev}
+	}
+	return records, nil
+}
+
 // offer gives s those of the entries that its subscriptions match, as the page
 // after a position. head was known before they were read.
-func (s *Session) offer(after, head int64, entries []Entry, events []*event) {
+func (s *Session) offer(after, head int64, records []record) {
 	s.mu.Lock()
 	subs := s.subscriptions
 	version := s.changes
 	s.mu.Unlock()
-	p := s.choose(after, entries, events, subs)
+	p := s.choose(after, records, subs)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,17 +173,19 @@ func (s *Session) offer(after, head int64, entries []Entry, events []*event) {
 
 // choose makes a page of the entries that the subscriptions match: each once,
 // whatever matches it (CH-8), and only those above the subscription's beginning.
-func (s *Session) choose(after int64, entries []Entry, events []*event, subs map[string]int64) *page {
+func (s *Session) choose(after int64, records []record, subs map[string]int64) *page {
 	p := &page{after: after, to: after}
-	for i, e := range entries {
-		if ev := events[i]; ev != nil && s.wanted(ev.channel, e.N, subs) && s.accepts(ev) {
+	for i := range records {
+		r := &records[i]
+		if r.ev != nil && s.wanted(r.ev.channel, r.n, subs) && s.accepts(r.ev) {
+			ev := r.eventFor(s)
 			if p.bytes += len(ev.array); p.bytes > s.srv.opt.MaxBatchBytes && len(p.events) > 0 {
 				p.bytes -= len(ev.array)
 				return p // DEL-16: the rest is the next page
 			}
 			p.events = append(p.events, ev)
 		}
-		p.to = max(p.to, e.N)
+		p.to = max(p.to, r.n)
 	}
 	return p
 }

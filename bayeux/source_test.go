@@ -22,7 +22,8 @@ type journal struct {
 	broken  bool
 	heads   int
 	reads   int
-	limit   int // of an answer, to make pages small
+	pruned  int64 // how many of each stream are not kept
+	limit   int   // of an answer, to make pages small
 }
 
 func (j *journal) add(user, channel string, data ...string) int64 {
@@ -59,7 +60,8 @@ func (j *journal) After(_ context.Context, user string, after int64, limit int) 
 	if j.limit > 0 {
 		limit = min(limit, j.limit)
 	}
-	rest := j.streams[user][min(after-j.epoch<<31, int64(len(j.streams[user]))):]
+	first := max(after-j.epoch<<31, j.pruned, 0)
+	rest := j.streams[user][min(first, int64(len(j.streams[user]))):]
 	return append([]Entry(nil), rest[:min(limit, len(rest))]...), nil
 }
 

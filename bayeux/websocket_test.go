@@ -174,7 +174,7 @@ func (r *rawSocket) raw(b ...byte) { _, _ = r.conn.Write(b) }
 // WS-2, A12: compression, and what unpacks to too much.
 func TestPermessageDeflate(t *testing.T) {
 	t.Parallel()
-	b := start(t, Options{})
+	b := start(t, Options{MaxInterval: time.Hour}) // packing the bomb takes its time
 	e := wsflate.Parameters{ClientNoContextTakeover: true, ClientMaxWindowBits: 1}
 	c, err := b.tryWebsocket(nil, ws.Dialer{Extensions: []httphead.Option{e.Option()}})
 	must(t, err)

@@ -120,7 +120,7 @@ type load struct {
 	*output
 	session  *Session
 	parcel   int64
-	position int64
+	position mark
 	messages int
 	connects []*connect
 }
