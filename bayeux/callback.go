@@ -59,12 +59,15 @@ func (srv *Server) fromElsewhere(r *http.Request) bool {
 	return referer != "" && srv.originOf(referer, r) == originForeign
 }
 
-// readQuery reads the messages of a callback-polling request (JP-2).
-func (srv *Server) readQuery(_ http.ResponseWriter, r *http.Request) ([]Message, error) {
-	if limit := srv.opt.JSONP.MaxMessageSize; len(r.URL.RawQuery) > limit {
-		return nil, fmt.Errorf("%w: at most %d bytes", errTooLarge, limit)
+// readQuery reads the messages of a callback-polling request (JP-2), and tells
+// their size.
+func (srv *Server) readQuery(_ http.ResponseWriter, r *http.Request) (msgs []Message, size int, err error) {
+	size = len(r.URL.RawQuery)
+	if limit := srv.opt.JSONP.MaxMessageSize; size > limit {
+		return nil, size, fmt.Errorf("%w: at most %d bytes", errTooLarge, limit)
 	}
-	return parseFields(r.URL.RawQuery, srv.limits())
+	msgs, err = parseFields(r.URL.RawQuery, srv.limits())
+	return msgs, size, err
 }
 
 // script is the answer to a callback-polling request. The comment keeps others from

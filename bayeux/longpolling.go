@@ -133,7 +133,8 @@ func (srv *Server) take(w http.ResponseWriter, r *http.Request, x *exchange) boo
 	if x.peer.Transport == CallbackPolling {
 		read = srv.readQuery
 	}
-	msgs, err := read(w, r)
+	msgs, size, err := read(w, r)
+	srv.trackedConnOf(r.Context()).take(max(len(msgs)-1, 0)+size/bytesPerMessage, srv.opt.MaxMessageRate) // the request counted as one
 	if err == nil && len(msgs) == 0 {
 		err = errMalformed
 	}
@@ -153,20 +154,22 @@ func (srv *Server) take(w http.ResponseWriter, r *http.Request, x *exchange) boo
 		refuse(w, status, err.Error())
 		return false
 	}
-	srv.trackedConnOf(r.Context()).take(len(msgs)-1, srv.opt.MaxMessageRate) // the request counted as one
 	x.process(r.Context(), msgs)
 	return true
 }
 
-func (srv *Server) readPosted(w http.ResponseWriter, r *http.Request) ([]Message, error) {
+// readPosted reads the messages of a POST, and tells their size unpacked.
+func (srv *Server) readPosted(w http.ResponseWriter, r *http.Request) (msgs []Message, size int, err error) {
 	b, err := readBody(w, r, &srv.opt.LongPolling)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if isForm(r.Header.Get("Content-Type")) {
-		return parseForm(b, srv.limits())
+		msgs, err = parseForm(b, srv.limits())
+	} else {
+		msgs, err = parse(b, srv.limits())
 	}
-	return parse(b, srv.limits())
+	return msgs, len(b), err
 }
 
 func (srv *Server) limits() limits { return limits{srv.opt.JSONDepth, srv.opt.MaxMessagesPerRequest} }

@@ -16,16 +16,24 @@ type pace struct {
 // life are missed. What is owed beyond it is paid at the next message.
 const longestPause = 5 * time.Second
 
-// take counts n messages and returns how long to wait before the next is read.
-func (p *pace) take(n, rate int, now time.Time) time.Duration {
-	if rate < 0 {
-		return 0
+// bytesPerMessage is the size that counts as one more message: large ones are more
+// work too.
+const bytesPerMessage = 4 << 10
+
+// take counts n messages.
+func (p *pace) take(n, rate int, now time.Time) {
+	if n <= 0 || rate < 0 {
+		return
 	}
 	if p.paid.Before(now) {
 		p.paid = now
 	}
 	p.paid = p.paid.Add(time.Duration(n) * time.Second / time.Duration(rate))
-	return min(p.paid.Sub(now)-time.Second, longestPause)
+}
+
+// owed is how long to wait before the next message is read, if positive.
+func (p *pace) owed(now time.Time) time.Duration {
+	return min(p.paid.Sub(now.Add(time.Second)), longestPause) // the difference saturates
 }
 
 // pause puts off reading. What ends the connection ends the pause.
@@ -54,7 +62,9 @@ func (c *trackedConn) take(n, rate int) time.Duration {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.pace.take(n, rate, time.Now())
+	now := time.Now()
+	c.pace.take(n, rate, now)
+	return c.pace.owed(now)
 }
 
 // pause puts off a request.

@@ -47,6 +47,20 @@ func TestMessageRateOverWebsocket(t *testing.T) {
 			}
 			r.frame(masked(ws.OpContinuation, true), []byte("{}]"))
 		}, 2100 * time.Millisecond},
+		"large": {func(r *rawSocket) {
+			r.text(`{"data":"` + strings.Repeat("x", 60<<10) + `"}`) // 16
+			r.text(`{"data":"` + strings.Repeat("x", 56<<10) + `"}`) // 15
+		}, 2100 * time.Millisecond},
+		"large when unpacked": {func(r *rawSocket) {
+			var p packers
+			p.init()
+			h := masked(ws.OpText, true)
+			h.Rsv = ws.Rsv(true, false, false)
+			for range 2 {
+				r.frame(h, p.deflate([]byte(`{"data":"`+strings.Repeat("x", 60<<10)+`"}`))) // 15
+			}
+			r.text(``)
+		}, 2100 * time.Millisecond},
 		"within the burst":   {func(r *rawSocket) { r.text(``) }, 0},
 		"a pause is bounded": {func(r *rawSocket) { r.text("[" + strings.Repeat("{},", 99) + "{}]") }, longestPause},
 	} {
@@ -54,7 +68,7 @@ func TestMessageRateOverWebsocket(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T) {
 				b := startInMemory(t, Options{MaxMessageRate: 10})
-				r, other := b.raw(), b.websocket(nil)
+				r, other := b.raw("Sec-WebSocket-Extensions: permessage-deflate"), b.websocket(nil)
 				begin := time.Now()
 				go func() {
 					tc.flood(r)
@@ -117,7 +131,7 @@ func TestMessageRateOverHTTP(t *testing.T) {
 			for range 20 { // one connection, since they come in turn
 				c.ask(`[{"channel":"/x"}]`)
 			}
-			c.ask(`[{},{},{},{},{},{},{},{},{},{}]`)
+			c.ask(`[{},{},{},{},{"data":"` + strings.Repeat("x", 20<<10) + `"}]`)
 			resp, _, err := c.do(t.Context(), http.MethodPost, strings.NewReader(`nonsense`))
 			must(t, err)
 			if resp.StatusCode != 400 {

@@ -94,7 +94,7 @@ func (in *wsReader) handle(text []byte) error {
 		k.flush()
 		return nil
 	}
-	in.take(len(msgs)-1, time.Now()) // the frame counted as one
+	in.take(len(msgs) - 1) // the frame counted as one
 	k.exchange(msgs, in.br.Buffered() > 0)
 	k.flush()
 	return nil
@@ -139,13 +139,11 @@ type wsReader struct {
 	k    *socket
 	br   *bufio.Reader
 	pace pace
-	owed time.Duration // to wait before the next frame is read
+	now  time.Time // when the last frame came
 }
 
 // take counts n messages against the rate.
-func (in *wsReader) take(n int, now time.Time) {
-	in.owed = in.pace.take(n, in.k.srv.opt.MaxMessageRate, now)
-}
+func (in *wsReader) take(n int) { in.pace.take(n, in.k.srv.opt.MaxMessageRate, in.now) }
 
 // message returns the next text message, unpacked. Binary ones are left out (WS-7).
 func (in *wsReader) message() ([]byte, error) {
@@ -157,14 +155,15 @@ func (in *wsReader) message() ([]byte, error) {
 		limit     = in.k.srv.opt.WS.MaxMessageSize
 	)
 	for {
-		if in.owed > 0 {
-			in.k.pause(in.owed)
+		if owed := in.pace.owed(time.Now()); owed > 0 {
+			in.k.pause(owed)
 		}
 		h, err := ws.ReadHeader(in.br)
 		if err != nil {
 			return nil, headerFault(err)
 		}
-		in.take(1, in.k.heard())
+		in.now = in.k.heard()
+		in.take(1)
 		state := ws.StateServerSide | ws.StateExtended // bits of extensions are looked at below
 		if fragments {
 			state |= ws.StateFragmented
@@ -190,6 +189,7 @@ func (in *wsReader) message() ([]byte, error) {
 		if buf, err = in.payload(buf, h); err != nil {
 			return nil, err
 		}
+		in.take(int(h.Length) / bytesPerMessage)
 		if fragments = !h.Fin; fragments {
 			continue
 		}
@@ -220,6 +220,7 @@ func (in *wsReader) inflate(packed []byte, limit int) ([]byte, error) {
 	case err != nil:
 		return nil, closeError{ws.StatusInvalidFramePayloadData}
 	}
+	in.take((len(text) - len(packed)) / bytesPerMessage)
 	return text, nil
 }
 
