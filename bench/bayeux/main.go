@@ -34,6 +34,14 @@ type plan struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
 	defer stop()
+	if len(os.Args) == 3 && os.Args[1] == hostileMode {
+		if err := hostile(os.Args[2], os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, "bayeux: hostile clients:", err)
+			stop()
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bayeux:", err)
 		stop()

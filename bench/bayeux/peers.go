@@ -41,7 +41,7 @@ func peers(root, dir, ours string) []*peer {
 		prepare = nil
 	}
 	return []*peer{
-		{name: "ours", dir: root, prepare: prepare, command: []string{ours}},
+		{name: "ours", dir: root, prepare: prepare, command: []string{ours, "--max-message-rate", "-1"}},
 		{name: "floor", bare: true, dir: root, prepare: build("floor", "./bench/bayeux/floor"), command: []string{binary("floor")}},
 		{
 			name: "cometd", dir: root, prepare: []string{"tools/java-build"},

@@ -34,6 +34,19 @@ var (
 	restColumns   = []column{
 		{"begin", "MB at the begin", "%.1f"}, {"end", "at the end", "%.1f"}, {"most", "most", "%.1f"}, {"server", "% of one core", "%.1f"}, {"ended", "ended", "%.0f"},
 	}
+	hostileColumns = []column{
+		{"p50", "p50 ms without", "%.2f"},
+		{"p99", "p99 ms without", "%.2f"},
+		{"hp50", "p50 ms with", "%.2f"},
+		{"hp99", "p99 ms with", "%.2f"},
+		{"times", "p99 with : without", "%.2f"},
+		{"lost", "lost", "%.0f"},
+		{"repeated", "repeated", "%.0f"},
+		{"disorder", "out of order", "%.0f"},
+		{"ended", "good ones ended", "%.0f"},
+		{"rate", "deliveries/s with", "%.0f"},
+		{"server", "server %", "%.0f"},
+	}
 )
 
 func (f figures) row() row {

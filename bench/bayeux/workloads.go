@@ -33,11 +33,12 @@ var workloads = []workload{
 	{name: "idle-ws", title: "Idle sessions on websocket", transport: webSocket, run: restMemory, columns: memoryColumns},
 	{name: "idle-lp", title: "Idle sessions, held polls", transport: longPolling, run: restMemory, columns: memoryColumns},
 	{name: "long-rest", title: "Idle sessions, half websocket, half held polls, for three connect time-outs", run: longRest, columns: restColumns},
+	{name: "hostile", title: "500 good subscribers on websocket at a given rate, without and with 50 hostile clients", transport: webSocket, paced: true, clients: 500, rooms: 50, per: 1, run: besides, columns: hostileColumns},
 }
 
 // fits reports whether the peer can do it: the floor knows websockets only, and no sessions.
 func (w workload) fits(p *peer) bool {
-	return !p.bare || w.transport == webSocket
+	return !p.bare || w.transport == webSocket && w.name != "hostile"
 }
 
 func (p *plan) run(ctx context.Context) error {
