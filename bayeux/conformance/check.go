@@ -50,7 +50,7 @@ type Check struct {
 	Options string
 	// Alone asks for a server that no other line uses, for what would disturb others or be disturbed by them.
 	Alone bool
-	// Limit is how long a line may take. Default 40 s.
+	// Limit is how long a line may take once its server stands. Default 40 s.
 	Limit time.Duration
 	// Run does what the check says, on l.On.
 	Run func(l *Line)

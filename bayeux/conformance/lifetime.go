@@ -27,10 +27,16 @@ func lifetimeChecks() []Check {
 			N: 25, Title: "server disconnect without a held connect", Mark: R, On: []Transport{L, W}, Rules: []string{"DC-5", "CN-14"}, Run: serverDisconnectNotHeld,
 		},
 		{
-			N: 25, Title: "server closes the websocket that its disconnect left open", Mark: D, On: []Transport{W}, Rules: []string{"DC-6"}, Run: func(l *Line) {
+			N: 25, Title: "server closes the websocket that its disconnect left open", Mark: D, On: []Transport{W}, Rules: []string{"DC-6"},
+			Run: func(l *Line) {
 				c := l.Connected()
 				c.Socket.Send(array(c.fill([]M{Publish("/service/bye", 0)})))
 				c.Socket.Closed("after the disconnect", 1000, 8*time.Second)
+			},
+			Reference: func(l *Line) {
+				c := l.Connected()
+				c.Do(Publish("/service/bye", 0))
+				c.Socket.Quiet("after the disconnect", 8*time.Second)
 			},
 		},
 		{
@@ -136,6 +142,11 @@ func expiry(l *Line) {
 		c := l.Client()
 		c.Handshake()
 		gone(c, "no connect after the handshake")
+	}, func() {
+		c := l.Client()
+		c.Handshake()
+		l.Pause(keep - 200*time.Millisecond)
+		alive(c, "shortly before its time, no connect yet")
 	}, func() {
 		c := l.Connected()
 		gone(c, "no connect after the first")

@@ -50,7 +50,7 @@ type Result struct {
 }
 
 const (
-	defaultLimit    = 40 * time.Second // for one line
+	defaultLimit    = 40 * time.Second // for one line, once its server stands
 	defaultSlack    = 200 * time.Millisecond
 	defaultParallel = 32
 )
@@ -120,12 +120,6 @@ func (s *Suite) line(ctx context.Context, c Check, on Transport) (Verdict, strin
 
 // try runs f on a server with the options of the check, and returns what failed, or why it is not applicable.
 func (s *Suite) try(ctx context.Context, c Check, on Transport, f func(*Line)) (failures []string, needs string) {
-	limit := c.Limit
-	if limit == 0 {
-		limit = defaultLimit
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the line took more than %v", limit))
-	defer cancel()
 	server, err := s.Target.Start(ctx, c.Options, c.Alone)
 	if errors.Is(err, ErrOptions) {
 		return nil, err.Error()
@@ -135,6 +129,12 @@ func (s *Suite) try(ctx context.Context, c Check, on Transport, f func(*Line)) (
 	}
 	defer server.release()
 
+	limit := c.Limit
+	if limit == 0 {
+		limit = defaultLimit
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the line took more than %v", limit))
+	defer cancel()
 	run := strconv.FormatInt(time.Now().UnixNano(), 36) // an earlier run may have left something on a server that lives on
 	l := &Line{
 		On: on, URL: server.URL, Slack: s.Slack,
