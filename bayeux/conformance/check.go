@@ -64,7 +64,7 @@ func Checks() []Check {
 		handshakeChecks(), connectChecks(), fieldChecks(), subscribeChecks(), publishChecks(),
 		deliveryChecks(), lifetimeChecks(), browserChecks(), requestChecks(),
 		statusChecks(), callbackChecks(), originChecks(), websocketChecks(), resumeChecks(),
-		ackChecks(), extensionChecks(),
+		ackChecks(), extensionChecks(), failureChecks(),
 	)
 	slices.SortStableFunc(all, func(a, b Check) int { return a.N - b.N })
 	return all

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 )
 
@@ -29,18 +30,29 @@ func extensionChecks() []Check {
 			l.Took("p", time.Duration(timesync(l, answer.Reply()).Number("p"))*time.Millisecond, 400*time.Millisecond)
 		}},
 		{N: 46, Title: "left out when the client is accurate", Rules: []string{"TS-3"}, On: both, Mark: R, Run: func(l *Line) {
-			c := l.Client()
-			tc := now()
-			sync := timesync(l, c.Handshake(M{"ext": M{"timesync": M{"tc": tc, "l": 0, "o": 0}}}))
-			lag := (float64(now()) - float64(tc) - sync.Number("p")) / 2
-			offset := int64(sync.Number("ts") - float64(tc) - lag)
-			c.FirstConnect()
-
+			c := l.Connected()
+			var offset int64
+			for best, i := math.Inf(1), 0; i < 5; i++ { // the quickest of some is the most exact
+				tc := now()
+				sync := timesync(l, c.Connect(M{"advice": M{"timeout": 0}, "ext": M{"timesync": M{"tc": tc, "l": 0, "o": 0}}}).Reply())
+				if lag := (float64(now()-tc) - sync.Number("p")) / 2; lag < best {
+					best, offset = lag, int64(sync.Number("ts")-float64(tc)-lag)
+				}
+			}
 			send := func(l, o int64) Message {
 				return c.Connect(M{"advice": M{"timeout": 0}, "ext": M{"timesync": M{"tc": now(), "l": l, "o": o}}}).Reply()
 			}
-			if r := send(1, offset); r.Object("ext").Has("timesync") {
-				l.Errorf("lag known and offset right: %s", r)
+			omitted := 0
+			for range 5 {
+				r := send(1, offset)
+				if sync := r.Object("ext").Object("timesync"); sync == nil {
+					omitted++
+				} else if math.Abs(sync.Number("a")) < 25 { // on a busy machine it may be more
+					l.Errorf("lag known and accurate: %s", r)
+				}
+			}
+			if omitted == 0 {
+				l.Errorf("lag known and offset right: it is never left out")
 			}
 			timesync(l, send(0, offset))     // the lag is not known
 			timesync(l, send(1, offset-500)) // half a second wrong

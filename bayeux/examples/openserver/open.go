@@ -15,8 +15,8 @@ import (
 // open makes the server on which everything is allowed but where a rule is to be tried:
 //
 //	/nocreate/** /nosub/** /nopub/**        refused by policy
-//	/authz/ok, /authz/deny, /authz/ignore   authorisers that grant, deny (reason "not_here"), ignore
-//	/authz/union/**                         one that denies on …/no and ignores all else; another, on …/yes, grants
+//	/authz/ok, /authz/deny, /authz/ignore   an authoriser grants, denies (reason "not_here"), ignores
+//	/authz/union/yes, …/no, …/maybe         of two authorisers one grants and one ignores, one ignores and one denies, both ignore
 //	/vetoed                                 a listener deletes every message
 //	/noread/**                              not delivered to those who subscribed to a pattern
 //	/fail                                   a listener panics
@@ -61,29 +61,16 @@ func open(o bayeux.Options) (*bayeux.Server, error) {
 	for name, fn := range services {
 		err = errors.Join(err, srv.Service(name, fn))
 	}
-	authorisers := map[string]bayeux.Authoriser{
-		"/authz/ok":        verdict(bayeux.Grant()),
-		"/authz/deny":      verdict(bayeux.Deny("not_here")),
-		"/authz/ignore":    verdict(bayeux.Ignore()),
-		"/authz/union/yes": verdict(bayeux.Grant()),
-		"/authz/union/**": func(_ context.Context, _ bayeux.Operation, channel string, _ *bayeux.Session, _ *bayeux.Message) bayeux.Verdict {
-			if channel == "/authz/union/no" {
-				return bayeux.Deny("not_here")
-			}
-			return bayeux.Ignore()
-		},
-	}
 	srv.Extend(bayeux.Extension{Incoming: func(_ context.Context, _ *bayeux.Session, m *bayeux.Message) (func(*bayeux.ReplyExt), error) {
 		if asked(m.Ext, "fail", "true") {
 			panic("asked for in ext")
 		}
 		return nil, nil
 	}})
-	for name, a := range authorisers {
-		err = errors.Join(err, srv.Authorise(name, a))
-	}
 	return srv, errors.Join(err,
 		srv.Channel("/lazy", bayeux.ChannelOptions{Lazy: true, LazyTimeout: 1500 * time.Millisecond}),
+		srv.Authorise("/authz/**", authz),
+		srv.Authorise("/authz/union/**", union),
 		srv.Call("/service/call", call),
 		srv.Listen("/vetoed", func(context.Context, *bayeux.Session, *bayeux.Message) error { return bayeux.ErrVeto }),
 		srv.Listen("/fail", func(context.Context, *bayeux.Session, *bayeux.Message) error { panic("asked for on /fail") }),
@@ -133,10 +120,23 @@ func refuseBelow(prefix, channel string, decided error) error {
 	return decided
 }
 
-func verdict(v bayeux.Verdict) bayeux.Authoriser {
-	return func(context.Context, bayeux.Operation, string, *bayeux.Session, *bayeux.Message) bayeux.Verdict {
-		return v
+// authz sits on a pattern: a channel with an authoriser of its own exists, and the question whether it may be created would never be asked.
+func authz(_ context.Context, _ bayeux.Operation, channel string, _ *bayeux.Session, _ *bayeux.Message) bayeux.Verdict {
+	switch channel {
+	case "/authz/deny":
+		return bayeux.Deny("not_here")
+	case "/authz/ignore", "/authz/union/no", "/authz/union/maybe":
+		return bayeux.Ignore()
 	}
+	return bayeux.Grant()
+}
+
+// union is the second of two authorisers that see the channels below /authz/union.
+func union(_ context.Context, _ bayeux.Operation, channel string, _ *bayeux.Session, _ *bayeux.Message) bayeux.Verdict {
+	if channel == "/authz/union/no" {
+		return bayeux.Deny("not_here")
+	}
+	return bayeux.Ignore()
 }
 
 func echo(_ context.Context, _ *bayeux.Session, m *bayeux.Message) (jsontext.Value, error) {
