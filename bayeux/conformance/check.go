@@ -64,7 +64,7 @@ func Checks() []Check {
 		handshakeChecks(), connectChecks(), fieldChecks(), subscribeChecks(), publishChecks(),
 		deliveryChecks(), lifetimeChecks(), browserChecks(), requestChecks(),
 		statusChecks(), callbackChecks(), originChecks(), websocketChecks(), resumeChecks(),
-		ackChecks(), extensionChecks(), failureChecks(),
+		ackChecks(), extensionChecks(), failureChecks(), lossChecks(), crowdChecks(),
 	)
 	slices.SortStableFunc(all, func(a, b Check) int { return a.N - b.N })
 	return all

@@ -186,7 +186,7 @@ func authorised(l *Line, channels map[string]string) {
 func stolen(l *Line) *Client {
 	victim := l.user("ann").connected()
 	thief := l.user("bob").Client()
-	thief.Browser.SetCookie("BAYEUX_BROWSER", victim.Browser.Cookie("BAYEUX_BROWSER"))
+	thief.Browser.SetCookie(cookieName, victim.Browser.Cookie(cookieName))
 	thief.ID = victim.ID
 	return thief
 }

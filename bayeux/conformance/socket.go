@@ -105,7 +105,7 @@ func (b *Browser) TryDial(suffix string, fields Fields) (*Socket, error) {
 		return nil, fmt.Errorf("read the answer to the upgrade request: %w", err)
 	}
 	b.learn(resp.Cookies())
-	s := &Socket{l: b.l, conn: conn, frames: make(chan Frame, 4096), Upgrade: Response{Status: resp.StatusCode, Header: resp.Header, Proto: resp.Proto}}
+	s := &Socket{l: b.l, conn: conn, frames: make(chan Frame, 512), Upgrade: Response{Status: resp.StatusCode, Header: resp.Header, Proto: resp.Proto}}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		s.Upgrade.Body, _ = io.ReadAll(io.LimitReader(resp.Body, maxBody)) // the status is what counts
 		conn.Close()

@@ -23,10 +23,13 @@ type Suite struct {
 	Slack time.Duration
 	// Parallel is how many lines run at a time. Default 32: they mostly wait.
 	Parallel int
+	// Crowd is how many idle sessions check 60 has. Default 10 000.
+	Crowd int
 	// Done is told of each result as it comes; by several goroutines, one at a time.
 	Done func(Result)
 
-	lines atomic.Uint64 // so that each has channels of its own
+	lines  atomic.Uint64 // so that each has channels of its own
+	crowds sync.Mutex    // one at a time: each takes many file descriptors
 }
 
 // Verdict is what came out of a line.
@@ -53,6 +56,7 @@ const (
 	defaultLimit    = 40 * time.Second // for one line, once its server stands
 	defaultSlack    = 200 * time.Millisecond
 	defaultParallel = 32
+	defaultCrowd    = 10_000
 )
 
 // Run runs the chosen checks on each of their transports and returns the results in the order of the list.

@@ -43,6 +43,7 @@ func run(ctx context.Context, args []string, out, complaints io.Writer) int {
 		only      = flags.String("only", "", "`numbers` of the checks to run, such as 1,5,40-44")
 		slack     = flags.Duration("slack", 200*time.Millisecond, "how late an answer may be")
 		parallel  = flags.Int("parallel", 32, "how many lines run at a time")
+		crowd     = flags.Int("crowd", 10_000, "how many idle sessions check 60 has")
 		markdown  = flags.Bool("markdown", false, "write a Markdown table")
 		quiet     = flags.Bool("quiet", false, "do not tell of each line as it ends")
 	)
@@ -62,7 +63,7 @@ func run(ctx context.Context, args []string, out, complaints io.Writer) int {
 	check := func(target conformance.Target, reference bool) []conformance.Result {
 		defer target.Close()
 		suite := conformance.Suite{
-			Target: target, Reference: reference, Slack: *slack, Parallel: *parallel,
+			Target: target, Reference: reference, Slack: *slack, Parallel: *parallel, Crowd: *crowd,
 			Choose: func(c conformance.Check) bool { return numbers == nil || slices.Contains(numbers, c.N) },
 			Done: func(r conformance.Result) {
 				if !*quiet {
