@@ -155,6 +155,7 @@ func (srv *Server) take(w http.ResponseWriter, r *http.Request, x *exchange) boo
 		return false
 	}
 	x.process(r.Context(), msgs)
+	srv.trackedConnOf(r.Context()).take(srv.costOf(x), srv.opt.MaxMessageRate)
 	return true
 }
 

@@ -105,7 +105,7 @@ type Options struct {
 	MaxMessagesPerRequest int
 	// MaxMessageRate is how many messages a second are read from one connection for
 	// long; a second's worth may come at once. Frames and requests without a message
-	// count as one, and each 4 KiB as one more. Nothing is refused: who sends faster is read later. Over HTTP it
+	// count as one, each 4 KiB as one more, and at most 50 handshakes are in it. Nothing is refused: who sends faster is read later. Over HTTP it
 	// needs Track; a proxy that sends the requests of many clients over one connection
 	// needs a higher rate. Default 1000; Unlimited.
 	MaxMessageRate int

@@ -20,6 +20,18 @@ const longestPause = 5 * time.Second
 // work too.
 const bytesPerMessage = 4 << 10
 
+// handshakesPerSecond is how many sessions one connection may make for long: each
+// is kept for a while, also when nobody comes for it.
+const handshakesPerSecond = 50
+
+// costOf is what the answers of x cost beyond the messages that asked for them.
+func (srv *Server) costOf(x *exchange) int {
+	if x.made == nil {
+		return 0
+	}
+	return srv.opt.MaxMessageRate / handshakesPerSecond
+}
+
 // take counts n messages.
 func (p *pace) take(n, rate int, now time.Time) {
 	if n <= 0 || rate < 0 {

@@ -121,6 +121,21 @@ func TestMessageRateAndEnds(t *testing.T) {
 	}
 }
 
+// A12: one connection does not fill the server with sessions.
+func TestHandshakeRate(t *testing.T) {
+	t.Parallel()
+	bothInTime(t, Options{MaxInterval: time.Hour}, func(t *testing.T, b *bench, c client) {
+		begin := time.Now()
+		for range 151 {
+			shake(t, c, "")
+		}
+		want := 150*(time.Second/50+time.Millisecond) - time.Second
+		if took := time.Since(begin); took < want || took > want+100*time.Millisecond {
+			t.Errorf("took %v, want %v", took, want)
+		}
+	})
+}
+
 func TestMessageRateOverHTTP(t *testing.T) {
 	t.Parallel()
 	for _, rate := range []int{10, Unlimited} {

@@ -95,13 +95,13 @@ func (in *wsReader) handle(text []byte) error {
 		return nil
 	}
 	in.take(len(msgs) - 1) // the frame counted as one
-	k.exchange(msgs, in.br.Buffered() > 0)
+	in.take(k.srv.costOf(k.exchange(msgs, in.br.Buffered() > 0)))
 	k.flush()
 	return nil
 }
 
 // exchange processes messages and hands the answers over (15.3).
-func (k *socket) exchange(msgs []Message, pressed bool) {
+func (k *socket) exchange(msgs []Message, pressed bool) *exchange {
 	before := k.session // only this goroutine changes it
 	x := &exchange{srv: k.srv, peer: k.peer, cookie: k.cookie, sock: k, session: before, pressed: pressed}
 	x.process(k.ctx, msgs)
@@ -112,7 +112,7 @@ func (k *socket) exchange(msgs []Message, pressed bool) {
 	if s == nil {
 		res := x.complete()
 		k.send(frame{text: res.encode(k.srv)})
-		return
+		return x
 	}
 	s.mu.Lock()
 	if x.made != s {
@@ -126,6 +126,7 @@ func (k *socket) exchange(msgs []Message, pressed bool) {
 	}
 	s.mu.Unlock()
 	x.part()
+	return x
 }
 
 func (k *socket) isClosing() bool {
