@@ -19,7 +19,15 @@ import org.cometd.server.ext.TimesyncExtension;
  */
 record Flags(InetSocketAddress listen, long drain, Map<String, Object> options, List<BayeuxServer.Extension> extensions) {
 
-    private enum Kind { NUMBER, SWITCH, TEXT }
+    private enum Kind {
+        NUMBER("-?\\d{1,18}"), SWITCH("true|false"), TEXT(".*");
+
+        private final String form;
+
+        Kind(String form) {
+            this.form = form;
+        }
+    }
 
     /** Options that can be set for all transports, or for one by its prefix. */
     private static final Map<String, Kind> OF_TRANSPORTS = Map.ofEntries(
@@ -102,8 +110,7 @@ record Flags(InetSocketAddress listen, long drain, Map<String, Object> options, 
                     throw new IllegalArgumentException("--" + flag + " needs a value");
                 }
             }
-            String form = Map.of(Kind.NUMBER, "-?\\d{1,18}", Kind.SWITCH, "true|false", Kind.TEXT, ".*").get(option.kind);
-            if (!value.matches(form)) {
+            if (!value.matches(option.kind.form)) {
                 throw new IllegalArgumentException("--" + flag + ": \"" + value + "\" is not a " + option.kind.name().toLowerCase());
             }
             if (OWN.containsKey(flag)) {
