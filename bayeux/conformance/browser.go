@@ -73,7 +73,7 @@ func browserChecks() []Check {
 				a := one.Do(Publish(l.Channel("/a"), 1), Publish(l.Channel("/a"), 2).with(M{"clientId": two.ID}), Publish(l.Channel("/a"), 3))
 				want := []string{"", "402::session_unknown", ""}
 				for i, r := range a.Replies() {
-					Is(l, fmt.Sprintf("the error of message %d", i+1), r.Error(), want[i])
+					Is(l, fmt.Sprintf("the error of message %d", i+1), r.ErrorText(), want[i])
 				}
 				Is(l, "the number of replies", len(a.Replies()), len(want))
 				two.Publish(l.Channel("/a"), 4) // it is unharmed

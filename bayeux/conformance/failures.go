@@ -178,8 +178,8 @@ func authorised(l *Line, channels map[string]string) {
 		if refusal != "" { // creation is asked first
 			publish, subscribe = refusal+"channel_create_denied", refusal+"create_denied"
 		}
-		Is(l, "the error of a subscribe to "+channel, c.Do(Subscribe(channel)).Reply().Error(), subscribe)
-		Is(l, "the error of a publish on "+channel, c.Call(Publish(channel, 1)).Error(), publish)
+		Is(l, "the error of a subscribe to "+channel, c.Do(Subscribe(channel)).Reply().ErrorText(), subscribe)
+		Is(l, "the error of a publish on "+channel, c.Call(Publish(channel, 1)).ErrorText(), publish)
 	}
 }
 

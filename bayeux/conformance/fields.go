@@ -124,7 +124,7 @@ func channels(l *Line) {
 	l.JSON("the reply to no channel", c.Do(M{"id": "x"}).Reply(), `{"id":"x","successful":false,"error":"400::channel_missing"}`)
 	for _, odd := range []string{"foo", "/", "/a?b", "/a&b", "/a%20", "/a:b", "/a,b", "/a'b", `/a"b`, "/ä", "/a\u0007", "/a\\b", "/a^b", "/a|b"} {
 		r := c.Do(Publish(odd, 1)).Reply()
-		Is(l, fmt.Sprintf("the error of a publish to %q", odd), r.Error(), "405::channel_invalid")
+		Is(l, fmt.Sprintf("the error of a publish to %q", odd), r.ErrorText(), "405::channel_invalid")
 		l.Has("a subscription to it", c.Do(Subscribe(odd)).Reply(), `{"successful":false,"error":"403::subscription_invalid"}`)
 	}
 	for _, good := range []string{l.Channel("/x y!#$()*+-.@_{~}Zz09"), l.Channel("/a/b*"), l.Channel("/a/**b"), "/metadata" + l.Channel("/a"), "/services" + l.Channel("/x")} {

@@ -127,7 +127,7 @@ func deniedHandshake(l *Line) {
 	if set := a.Header.Values("Set-Cookie"); len(set) > 0 {
 		l.Errorf("a cookie is set: %q", set)
 	}
-	Is(l, "the error of a publish after it", c.Do(Publish(l.Channel("/a"), 1)).Reply().Error(), "402::session_unknown")
+	Is(l, "the error of a publish after it", c.Do(Publish(l.Channel("/a"), 1)).Reply().ErrorText(), "402::session_unknown")
 	c.Handshake() // the browser, or the connection, is not spoilt
 	c.FirstConnect()
 }
@@ -147,7 +147,7 @@ func handshakeAmongOthers(l *Line) {
 
 	last := l.Client()
 	a = last.Do(Subscribe(l.Channel("/a")).with(stranger), Handshake(l.On))
-	Is(l, "the error of the subscribe", a.Reply("1").Error(), "402::session_unknown")
+	Is(l, "the error of the subscribe", a.Reply("1").ErrorText(), "402::session_unknown")
 	l.Has("the handshake at the end", a.Reply("2"), `{"channel":"/meta/handshake","successful":true}`)
 	last.ID = a.Reply("2").Text("clientId")
 	last.FirstConnect()

@@ -37,7 +37,7 @@ func lossChecks() []Check {
 			thief := l.user("bob").Client()
 			thief.Browser.SetCookie(cookieName, a.Browser.Cookie(cookieName))
 			thief.ID = a.ID
-			Is(l, "the error", thief.Do(Connect(l.On)).Reply().Error(), "402::session_unknown")
+			Is(l, "the error", thief.Do(Connect(l.On)).Reply().ErrorText(), "402::session_unknown")
 			a.Connect(M{"advice": M{"timeout": 0}})
 		}},
 

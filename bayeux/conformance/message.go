@@ -59,14 +59,14 @@ func (m Message) Number(name string) float64 {
 	return n
 }
 
-// Channel, ID, Error and Data are the fields of these names; Data as the bytes received.
+// Channel is the field channel.
 func (m Message) Channel() string { return m.Text("channel") }
 
 // ID is the field id.
 func (m Message) ID() string { return m.Text("id") }
 
-// Error is the field error.
-func (m Message) Error() string { return m.Text("error") }
+// ErrorText is the field error. (A method Error would make each message an error.)
+func (m Message) ErrorText() string { return m.Text("error") }
 
 // Data is the field data, as the bytes received.
 func (m Message) Data() string { return string(m["data"]) }

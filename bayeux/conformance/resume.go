@@ -66,7 +66,7 @@ func resumeChecks() []Check {
 			}
 			a.FirstConnect()
 			r := a.Do(Publish(l.Channel("/a"), 1).with(M{"clientId": old})).Reply()
-			Is(l, "the error for the old id", r.Error(), "402::session_unknown")
+			Is(l, "the error for the old id", r.ErrorText(), "402::session_unknown")
 			if !a.Call(Publish(l.Channel("/b"), 1)).Successful() {
 				l.Errorf("the new id is refused")
 			}
@@ -113,7 +113,7 @@ func resumeChecks() []Check {
 			a, other := l.Connected(), l.Connected()
 			w := l.ClientOn(W, other.Browser)
 			w.ID = a.ID
-			Is(l, "the error", w.Do(Connect(W).with(M{"advice": M{"timeout": 0}})).Reply().Error(), "402::session_unknown")
+			Is(l, "the error", w.Do(Connect(W).with(M{"advice": M{"timeout": 0}})).Reply().ErrorText(), "402::session_unknown")
 		}},
 		{
 			N: 42, Title: "websocket to long-polling", Rules: []string{"16", "WS-5", "XT-3"}, On: []Transport{W}, Mark: D,
@@ -171,7 +171,7 @@ func resumeChecks() []Check {
 				h.Quiet("the connect", 300*time.Millisecond)
 				h.Cancel()
 				l.Pause(2500 * time.Millisecond)
-				Is(l, "the error after maxInterval and more", a.Do(Connect(L)).Reply().Error(), "402::session_unknown")
+				Is(l, "the error after maxInterval and more", a.Do(Connect(L)).Reply().ErrorText(), "402::session_unknown")
 			},
 		},
 		{N: 44, Title: "a socket that was cut loses nothing once the server knows", Rules: []string{"DEL-9", "WS-21"}, On: []Transport{W}, Mark: R, Run: func(l *Line) {
@@ -218,6 +218,6 @@ func rehandshaken(l *Line) *Client {
 func unknownOn(l *Line, other Transport) {
 	c := l.Connected().to(other)
 	r := c.Do(Connect(other).with(M{"advice": M{"timeout": 0}})).Reply()
-	Is(l, "the error", r.Error(), "402::session_unknown")
+	Is(l, "the error", r.ErrorText(), "402::session_unknown")
 	l.Has("the advice", r.Advice(), `{"reconnect":"handshake"}`)
 }

@@ -104,6 +104,7 @@ func (b *Browser) TryDial(suffix string, fields Fields) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the answer to the upgrade request: %w", err)
 	}
+	defer resp.Body.Close()
 	b.learn(resp.Cookies())
 	s := &Socket{l: b.l, conn: conn, frames: make(chan Frame, 512), Upgrade: Response{Status: resp.StatusCode, Header: resp.Header, Proto: resp.Proto}}
 	if resp.StatusCode != http.StatusSwitchingProtocols {

@@ -128,7 +128,7 @@ func olderConnect(l *Line, want int, empty bool) {
 func errorsOf(ms []Message) []string {
 	errs := make([]string, len(ms))
 	for i, m := range ms {
-		errs[i] = m.Error()
+		errs[i] = m.ErrorText()
 	}
 	return errs
 }

@@ -134,7 +134,7 @@ func (p *program) start(ctx context.Context, options string) (*Server, error) {
 				}
 			}
 		}
-		io.Copy(io.Discard, out)
+		_, _ = io.Copy(io.Discard, out)
 		_ = cmd.Wait() // how it ended is in ProcessState
 	}()
 	limit := time.NewTimer(30 * time.Second)
