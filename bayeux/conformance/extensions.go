@@ -78,6 +78,15 @@ func extensionChecks() []Check {
 				l.JSON("the message", got, M{"channel": l.Channel("/b"), "ext": M{"binary": M{}}, "data": json.RawMessage(data)}.JSON())
 			}
 		}},
+		{N: 47, Title: "server code reads and writes bytes", Rules: []string{"BI-2", "BI-3", "BI-4"}, On: both, Mark: O, Run: func(l *Line) {
+			c := l.Connected()
+			for bytes, z85 := range z85Vectors {
+				a := c.Do(Publish("/service/bytes", M{"data": z85, "last": true}).with(M{"ext": M{"binary": M{}}}))
+				l.JSON("the bytes of "+z85, a.Events()[0].Data(), M{"hex": bytes}.JSON())
+				a = c.Do(Publish("/service/bytes", M{"hex": bytes}))
+				l.JSON("the text of "+bytes, a.Events()[0].Data(), M{"data": z85, "last": true}.JSON())
+			}
+		}},
 	}
 }
 

@@ -73,7 +73,8 @@ func flags(o *bayeux.Options) []option {
 		{"max-queue-bytes", &o.MaxQueueBytes, "bytes that may wait for a session; -1: any number"},
 		{"max-batch", &o.MaxBatch, "messages in one response or frame"},
 		{"max-batch-bytes", &o.MaxBatchBytes, "bytes of messages in one response or frame"},
-		{"max-message-size", []*int{&o.LongPolling.MaxMessageSize, &o.JSONP.MaxMessageSize, &o.WS.MaxMessageSize}, "bytes of a request or websocket message"},
+		{"max-processing", &o.MaxProcessing, "how long server code may take for one message; -1: any time"},
+		{"max-message-size", &o.MaxMessageSize, "bytes of a request or websocket message"},
 		{"json-depth", &o.JSONDepth, "how deep a request may nest"},
 		{"max-messages-per-request", &o.MaxMessagesPerRequest, "messages in one request or frame"},
 		{"max-message-rate", &o.MaxMessageRate, "messages a second that are read from one connection; -1: any number"},
@@ -103,7 +104,7 @@ func flags(o *bayeux.Options) []option {
 		{"callback-parameter", &o.CallbackParameter, "parameter that names the callback"},
 		{"callback-parameter-max-length", &o.CallbackParameterMaxLength, "bytes of that name"},
 		{"sweep-period", &o.SweepPeriod, "time between two looks for unused channels"},
-		{"extensions", &o.Extensions, "those that are on: ack, timesync, timestamp, activity, binary"},
+		{"extensions", &o.Extensions, "those that are on: ack, timesync, timestamp, activity, binary, replay"},
 		{"max-inactivity", &o.Activity.MaxInactivity, "with the extension activity: how long a session may do nothing but connect"},
 		{"activity-mode", &o.Activity.Mode, "what counts as activity: client, client_server"},
 		{"timestamp-format", &o.TimestampFormat, "what the extension timestamp writes: iso, reference"},
@@ -111,6 +112,7 @@ func flags(o *bayeux.Options) []option {
 		{"ws-timeout", &o.WS.Timeout, "timeout over websocket"},
 		{"ws-interval", &o.WS.Interval, "interval over websocket"},
 		{"ws-max-interval", &o.WS.MaxInterval, "max-interval over websocket"},
+		{"ws-meta-connect-deliver-only", &o.WS.MetaConnectDeliverOnly, "messages travel with connect replies only"},
 		{"ws-max-message-size", &o.WS.MaxMessageSize, "bytes of a websocket message"},
 		{"ws-write-timeout", &o.WS.WriteTimeout, "time for one write"},
 		{"ws-messages-per-frame", &o.WS.MessagesPerFrame, "messages that may share a frame"},
@@ -131,6 +133,7 @@ func overHTTP(prefix string, o *bayeux.HTTPOptions) []option {
 		{prefix + "timeout", &o.Timeout, "timeout over this transport"},
 		{prefix + "interval", &o.Interval, "interval over this transport"},
 		{prefix + "max-interval", &o.MaxInterval, "max-interval over this transport"},
+		{prefix + "meta-connect-deliver-only", &o.MetaConnectDeliverOnly, "messages travel with connect replies only"},
 		{prefix + "max-message-size", &o.MaxMessageSize, "bytes of a request"},
 		{prefix + "read-timeout", &o.ReadTimeout, "time for reading a request's body; 0: any"},
 		{prefix + "write-timeout", &o.WriteTimeout, "time for writing a response"},
@@ -148,11 +151,6 @@ func define(fs *flag.FlagSet, name string, target any, help string) {
 				set(on)
 			}
 			return err
-		})
-	}
-	list := func(set func([]string) error) {
-		value("list", func(s string) error {
-			return set(strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }))
 		})
 	}
 	switch to := target.(type) {
@@ -178,14 +176,6 @@ func define(fs *flag.FlagSet, name string, target any, help string) {
 			*to, err = strconv.Atoi(s)
 			return err
 		})
-	case []*int:
-		value("number", func(s string) error {
-			n, err := strconv.Atoi(s)
-			for _, p := range to {
-				*p = n
-			}
-			return err
-		})
 	case *held:
 		value("number", func(s string) error {
 			n, err := strconv.Atoi(s)
@@ -196,23 +186,11 @@ func define(fs *flag.FlagSet, name string, target any, help string) {
 			return err
 		})
 	case *[]string:
-		list(func(all []string) error { *to = all; return nil })
+		value("list", list(to))
 	case *[]bayeux.Transport:
-		list(func(all []string) error {
-			*to = nil
-			for _, t := range all {
-				*to = append(*to, bayeux.Transport(t))
-			}
-			return nil
-		})
+		value("list", list(to))
 	case *[]bayeux.ExtensionName:
-		list(func(all []string) error {
-			*to = []bayeux.ExtensionName{} // an empty list is none, not the default
-			for _, e := range all {
-				*to = append(*to, bayeux.ExtensionName(e))
-			}
-			return nil
-		})
+		value("list", list(to))
 	case *bayeux.ActivityMode:
 		value("mode", choice(to, map[string]bayeux.ActivityMode{"client": bayeux.ActivityClient, "client_server": bayeux.ActivityClientServer}))
 	case *bayeux.TimestampFormat:
@@ -227,6 +205,17 @@ func define(fs *flag.FlagSet, name string, target any, help string) {
 		}))
 	default:
 		panic(fmt.Sprintf("flag %s: no way to read a %T", name, target)) // a mistake in the table above
+	}
+}
+
+// list sets several values. An empty list is not nil, which would be the default.
+func list[T ~string](to *[]T) func(string) error {
+	return func(s string) error {
+		*to = []T{}
+		for v := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == ' ' }) {
+			*to = append(*to, T(v))
+		}
+		return nil
 	}
 }
 

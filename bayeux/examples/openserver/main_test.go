@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -73,12 +75,18 @@ func visit(t *testing.T, address, user string) *visitor {
 	v.Transport = &http.Transport{}
 	t.Cleanup(v.CloseIdleConnections)
 	v.Jar, _ = cookiejar.New(nil)
-	_, rest, ok := strings.Cut(v.post(`{"channel":"/meta/handshake"}`), `"clientId":"`)
+	v.handshake("")
+	return v
+}
+
+// handshake takes further fields.
+func (v *visitor) handshake(fields string) {
+	v.t.Helper()
+	_, rest, ok := strings.Cut(v.post(`{"channel":"/meta/handshake"`+fields+`}`), `"clientId":"`)
 	if !ok {
-		t.Fatalf("no client id in %s", rest)
+		v.t.Fatal("the handshake was refused")
 	}
 	v.id, _, _ = strings.Cut(rest, `"`)
-	return v
 }
 
 // post sends one message, "ID" in it being the client id, and returns the response.
@@ -170,6 +178,17 @@ func TestServices(t *testing.T) {
 	if got := visit(t, address, "").say("/service/revoke", "1"); !strings.Contains(got, "403:no_user:") {
 		t.Errorf("revocation of nobody: %s", got)
 	}
+	if got := v.say("/service/bytes", `{"hex":"864fd26fb559f75b"}`); !strings.Contains(got, `"data":"HelloWorld"`) || !strings.Contains(got, `"ext":{"binary":{}}`) {
+		t.Errorf("bytes to text: %s", got)
+	}
+	if got := v.post(`{"channel":"/service/bytes","clientId":"ID","ext":{"binary":{}},"data":{"data":"0rJu","last":true}}`); !strings.Contains(got, `{"hex":"010203"}`) {
+		t.Errorf("text to bytes: %s", got)
+	}
+	for _, odd := range []string{`"data":{"hex":"xyz"}`, `"data":7`, `"ext":{"binary":{}},"data":{"data":"\u0000"}`} {
+		if got := v.post(`{"channel":"/service/bytes","clientId":"ID",` + odd + `}`); !strings.Contains(got, `"error":"403:no`) {
+			t.Errorf("%s: %s", odd, got)
+		}
+	}
 	for _, last := range []string{"/service/bye", "/service/revoke"} {
 		v := visit(t, address, "erik")
 		v.say(last, "1")
@@ -194,9 +213,8 @@ func TestFlags(t *testing.T) {
 		MaxSessionsPerBrowser: bayeux.NeverHold, BroadcastToPublisher: bayeux.Off, TrustClientSession: true,
 		Transports: []bayeux.Transport{bayeux.LongPolling, bayeux.WebSocket}, ErrorStyle: bayeux.ErrorStyleV3,
 		BrowserCookie:  bayeux.CookieOptions{MaxAge: time.Minute, SameSite: http.SameSiteLaxMode},
-		LongPolling:    bayeux.HTTPOptions{MaxMessageSize: 512},
-		JSONP:          bayeux.HTTPOptions{MaxMessageSize: 512},
-		WS:             bayeux.WSOptions{PingInterval: bayeux.Never, MaxMessageSize: 512},
+		MaxMessageSize: 512,
+		WS:             bayeux.WSOptions{PingInterval: bayeux.Never},
 		AllowedOrigins: []string{"https://a.example", "https://b.example"},
 	}
 	if diff := cmp.Diff(want, s.options); diff != "" {
@@ -209,6 +227,79 @@ func TestFlags(t *testing.T) {
 	}
 	if err := run(t.Context(), []string{"--transports", "pigeon"}, io.Discard, io.Discard); !errors.As(err, new(usageError)) {
 		t.Errorf("an option that the library refuses: %v, want a usage error", err)
+	}
+}
+
+// Chapter 19: each option that is documented is a flag, by its name.
+func TestEachOptionIsAFlag(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../../docs/protocol/bayeux.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(doc), "| option | default | |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	has := map[string]bool{}
+	for _, f := range flags(new(bayeux.Options)) {
+		has[f.name] = true
+	}
+	named := 0
+	for row := range strings.Lines(table) {
+		names, _, _ := strings.Cut(strings.TrimPrefix(row, "|"), "|")
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(names, -1) {
+			named++
+			if flag := kebab(m[1]); !has[flag] {
+				t.Errorf("option %s has no flag --%s", m[1], flag)
+			}
+		}
+	}
+	if named < 60 {
+		t.Errorf("the table has %d options only: %s", named, table)
+	}
+}
+
+// kebab is the flag of an option.
+func kebab(option string) string {
+	if option == "activity.maxInactivity" {
+		return "max-inactivity"
+	}
+	words := regexp.MustCompile(`([a-z0-9])([A-Z])`).ReplaceAllString(strings.ReplaceAll(option, ".", "-"), "$1-$2")
+	return strings.ToLower(words)
+}
+
+// The extension replay, below /topic.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	address := start(t, "--extensions", "replay")
+	publisher := visit(t, address, "")
+	for _, data := range []string{"1", `{"x":2}`, "3"} {
+		if got := publisher.say("/topic/a", data); got != `[{"channel":"/topic/a","successful":true}]` {
+			t.Fatalf("publish: %s", got)
+		}
+	}
+	v := visit(t, address, "")
+	v.handshake(`,"ext":{"replay":true}`)
+	v.post(`{"channel":"/meta/subscribe","clientId":"ID","subscription":"/topic/a","ext":{"replay":{"/topic/a":1}}}`)
+	got := v.post(`{"channel":"/meta/connect","clientId":"ID"}`)
+	want := `{"channel":"/topic/a","data":{"x":2,"event":{"replayId":2}}}`
+	if !strings.Contains(got, want) || strings.Contains(got, `"replayId":1`) {
+		t.Errorf("after position 1: %s, want %s first", got, want)
+	}
+}
+
+func TestTheJournalIsBounded(t *testing.T) {
+	t.Parallel()
+	j := new(journal)
+	for range kept + 5 {
+		j.append(bayeux.Entry{Channel: "/topic/a"})
+	}
+	first, err := j.After(t.Context(), "", 0, 1)
+	if err != nil || len(first) != 1 || first[0].N != 6 {
+		t.Errorf("the oldest is %v, %v; want number 6", first, err)
+	}
+	rest, _ := j.After(t.Context(), "", kept+3, 100)
+	if len(rest) != 2 || rest[1].N != kept+5 {
+		t.Errorf("the newest are %v", rest)
 	}
 }
 

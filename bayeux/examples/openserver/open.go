@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/halley-chat/halley/bayeux"
+	"github.com/halley-chat/halley/bayeux/binary"
 )
 
 // open makes the server on which everything is allowed but where a rule is to be tried:
@@ -22,6 +25,7 @@ import (
 //	/fail                                   a listener panics
 //	/lazy                                   messages wait for company, 1500 ms at most
 //	/failsub/**                             the policy panics when asked about a subscription
+//	/topic/**                               with the extension replay: kept, so that clients can go on from a position
 //	handshake with ext.auth "bad"           refused
 //	any message with ext.fail true          an extension panics
 //
@@ -32,15 +36,19 @@ import (
 //	/service/bye       disconnects the session
 //	/service/call      a remote call: answers with the data; fails when the data is {"fail":true}
 //	/service/fail      panics
+//	/service/bytes     delivers a binary message as {"hex":"…"}, and {"hex":"…"} as a binary message
 //	/service/user      publishes data.data on data.channel to the sessions of the sender's user
 //	/service/revoke    revokes the sessions of the sender's user
 func open(o bayeux.Options) (*bayeux.Server, error) {
 	o.Policy = policy{}
+	topics := keepTopics(&o)
 	srv, err := bayeux.New(o)
 	if err != nil {
 		return nil, err
 	}
-	services := map[string]bayeux.Handler{"/service/echo": echo, "/service/burst": burst, "/service/bye": bye, "/service/fail": fail}
+	services := map[string]bayeux.Handler{
+		"/service/echo": echo, "/service/burst": burst, "/service/bye": bye, "/service/fail": fail, "/service/bytes": bytes,
+	}
 	services["/service/user"] = func(ctx context.Context, from *bayeux.Session, m *bayeux.Message) (jsontext.Value, error) {
 		var order struct {
 			Channel string
@@ -68,6 +76,7 @@ func open(o bayeux.Options) (*bayeux.Server, error) {
 		return nil, nil
 	}})
 	return srv, errors.Join(err,
+		topics.listen(srv),
 		srv.Channel("/lazy", bayeux.ChannelOptions{Lazy: true, LazyTimeout: 1500 * time.Millisecond}),
 		srv.Authorise("/authz/**", authz),
 		srv.Authorise("/authz/union/**", union),
@@ -148,6 +157,24 @@ func burst(_ context.Context, from *bayeux.Session, _ *bayeux.Message) (answer j
 		err = errors.Join(err, from.Deliver("/burst", jsontext.Value(data)))
 	}
 	return nil, err
+}
+
+func bytes(_ context.Context, from *bayeux.Session, m *bayeux.Message) (jsontext.Value, error) {
+	switch piece, err := binary.Decode(m.Ext, m.Data); {
+	case err == nil:
+		return jsontext.Value(fmt.Sprintf(`{"hex":"%x"}`, piece.Data)), nil
+	case !errors.Is(err, binary.ErrOther):
+		return nil, &bayeux.Refusal{Reason: "not_z85"}
+	}
+	var order struct{ Hex string }
+	if err := json.Unmarshal(m.Data, &order); err != nil {
+		return nil, &bayeux.Refusal{Reason: "no_hex"}
+	}
+	b, err := hex.DecodeString(order.Hex)
+	if err != nil {
+		return nil, &bayeux.Refusal{Reason: "no_hex"}
+	}
+	return nil, from.Send(bayeux.Outgoing{Channel: "/service/bytes", Ext: binary.Ext(), Data: binary.Piece{Data: b, Last: true}.Encode()})
 }
 
 func bye(_ context.Context, from *bayeux.Session, _ *bayeux.Message) (jsontext.Value, error) {
