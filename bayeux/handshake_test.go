@@ -90,3 +90,30 @@ func TestAckDuringHandshake(t *testing.T) {
 		}
 	})
 }
+
+// WS-16, XT-1, DEL-5: the silence after a handshake ends with its socket: over
+// long-polling messages then release a held connect.
+func TestSilenceEndsWithTheSocket(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := startInMemory(t, Options{TrustClientSession: true})
+		w := b.websocket(nil)
+		shake(t, w, "")
+		must(t, w.conn.Close())
+		synctest.Wait()
+		c := b.polling()
+		c.setID(w.id())
+		c.ask(connectMessage("1", ""))
+		subscribe(t, c, "/s")
+		held := c.begin(connectMessage("2", ""))
+		synctest.Wait()
+		b.publish("/s", "1")
+		synctest.Wait()
+		if !held.isDone() {
+			t.Error("the message does not release the connect")
+		}
+		if got := held.wait(); data(withoutReplies(got)) != "1" {
+			t.Error(got)
+		}
+	})
+}

@@ -157,6 +157,7 @@ func (s *Session) leaveSocket(next Transport) {
 	if s.held != nil {
 		s.release(causeSuperseded)
 	}
+	s.silent = false
 	if s.sock != nil {
 		s.sock = nil
 		if s.ack {
