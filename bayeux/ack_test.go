@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -149,10 +150,23 @@ func TestOutboxProperties(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"": func(*rapid.T) { check() },
 			"push": func(t *rapid.T) {
-				if o.push(&event{array: []byte("[1]")}, rapid.Bool().Draw(t, "lazy"), max, EndSession) {
+				full := rapid.SampledFrom([]Overflow{EndSession, DropOldest, DropThis}).Draw(t, "full")
+				room, last, oldest := o.count < max.count, o.last, uint64(0)
+				if len(o.waiting) > 0 {
+					oldest = o.waiting[0].n
+				}
+				ok := o.push(&event{array: []byte("[1]")}, rapid.Bool().Draw(t, "lazy"), max, full)
+				if ok != (room || full != EndSession) {
+					t.Fatalf("push gives %v, room %v, when full %d", ok, room, full)
+				}
+				if !room && full == DropOldest && oldest != 0 {
+					pushed = slices.DeleteFunc(pushed, func(n uint64) bool { return n == oldest })
+					room = true
+				}
+				if queued := o.last != last; queued != room {
+					t.Fatalf("queued %v, room %v, when full %d", queued, room, full)
+				} else if queued {
 					pushed = append(pushed, o.last)
-				} else if o.count < max.count {
-					t.Fatal("refused below the bound")
 				}
 			},
 			"send": func(t *rapid.T) {

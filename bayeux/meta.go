@@ -108,7 +108,8 @@ func (x *exchange) adopt(s *Session, m *Message) bool {
 		s.mu.Unlock()
 		return false
 	}
-	if s.parked {
+	back := s.parked
+	if back {
 		s.unpark(x.peer.Transport)
 	}
 	if x.sock == nil {
@@ -138,6 +139,9 @@ func (x *exchange) adopt(s *Session, m *Message) bool {
 		}
 	}
 	s.mu.Unlock()
+	if back {
+		s.tellParked(false)
+	}
 	if s.endDoubtful() {
 		return false
 	}

@@ -182,6 +182,10 @@ type Options struct {
 	Stream func(Principal) string
 	// OnSession is told of each new session before its handshake is answered.
 	OnSession func(*Session)
+	// OnPark is told of each session that is parked (DEL-14), and with false when its
+	// client is back. Calls for one session may overlap, so count them. A session that
+	// ends while it is parked is told to OnEnd alone, where Session.Parked says so.
+	OnPark func(s *Session, parked bool)
 	// OnEnd is told of each session that has ended, and why (SS-5).
 	OnEnd func(*Session, EndReason)
 	// OnSubscribe is asked before a subscription of a client comes into force, after

@@ -24,14 +24,23 @@ func (s *Session) park() {
 // unpark brings it back, as if it had never been away: a message of its client has
 // come. s.mu is held.
 func (s *Session) unpark(t Transport) {
-	s.leaveParked()
+	s.parked = false
+	s.srv.counters.parked.Add(-1)
 	s.expireIn(s.ownTimes(t).maxInterval)
 }
 
-// leaveParked says that a session, parked or not, is parked no longer. s.mu is held.
-func (s *Session) leaveParked() {
-	if s.parked {
-		s.parked = false
-		s.srv.counters.parked.Add(-1)
+// Parked reports whether the session is parked (DEL-14), or was when it ended: its
+// client has not been heard of since its deadline.
+func (s *Session) Parked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.parked
+}
+
+// tellParked tells server code that the session was parked or is back.
+func (s *Session) tellParked(parked bool) {
+	if hook := s.srv.opt.OnPark; hook != nil {
+		defer s.srv.recovered("OnPark", func() {})
+		hook(s, parked)
 	}
 }

@@ -3,6 +3,7 @@ package bayeux
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,5 +190,53 @@ func TestParkedAdvice(t *testing.T) {
 	b := start(t, Options{HandshakeReconnect: true, ResumeWindow: time.Minute})
 	if got := b.polling().ask(`[{"channel":"/meta/handshake"}]`); !strings.Contains(got[0], `"maxInterval":70000`) {
 		t.Error(got)
+	}
+}
+
+// DEL-14: whoever counts living sessions by OnSession, OnPark and OnEnd is right.
+func TestParkedIsTold(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"parked", "living"} {
+		t.Run(end, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				var living atomic.Int64
+				opt := parking(time.Hour)()
+				opt.OnSession = func(*Session) { living.Add(1) }
+				opt.OnPark = func(_ *Session, parked bool) {
+					if parked {
+						living.Add(-1)
+					} else {
+						living.Add(1)
+					}
+				}
+				opt.OnEnd = func(s *Session, _ EndReason) {
+					if !s.Parked() {
+						living.Add(-1)
+					}
+				}
+				b := startInMemory(t, opt)
+				c := b.polling()
+				expect := func(n int64) {
+					t.Helper()
+					if got := living.Load(); got != n {
+						t.Errorf("%d living, want %d", got, n)
+					}
+				}
+				handshake(t, c, "")
+				s := b.session(c)
+				expect(1)
+				pass(11 * time.Second)
+				expect(0)
+				c.ask(connectMessage("1", ""))
+				expect(1)
+				if end == "parked" {
+					pass(11 * time.Second)
+					expect(0)
+				}
+				s.Disconnect()
+				expect(0)
+			})
+		})
 	}
 }

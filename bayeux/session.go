@@ -42,7 +42,7 @@ type Session struct {
 
 	deadline time.Time // zero while none runs (SS-3)
 	alarm    *time.Timer
-	parked   bool       // past its deadline and kept (DEL-14)
+	parked   bool       // past its deadline and kept (DEL-14); stays set when it ends so
 	lazy     *lazyTimer // nil until a lazy message has waited
 	active   time.Time  // last activity (AC-2)
 	logged   time.Time  // last line that the client caused (AZ-6)
@@ -286,6 +286,7 @@ func (s *Session) linger(c *connect) {
 }
 
 func (s *Session) checkDeadline() {
+	parked := false
 	passed := func() bool {
 		left := time.Until(s.deadline)
 		switch {
@@ -298,10 +299,14 @@ func (s *Session) checkDeadline() {
 			return true
 		}
 		s.park()
+		parked = true
 		return false
 	}
 	if s.removeIf(EndExpired, passed) {
 		s.srv.counters.expired.Add(1)
+	}
+	if parked {
+		s.tellParked(true)
 	}
 }
 
@@ -331,7 +336,9 @@ func (s *Session) removeIf(why EndReason, condition func() bool) bool {
 		return false
 	}
 	s.ended = why
-	s.leaveParked()
+	if s.parked {
+		s.srv.counters.parked.Add(-1)
+	}
 	s.deadline = time.Time{}
 	if s.alarm != nil {
 		s.alarm.Stop()
