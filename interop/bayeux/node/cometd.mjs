@@ -1,7 +1,8 @@
-// A page with CometD's client in it, unchanged, in the environment that CometD's own adapter makes.
+// A page with CometD's client in it, unchanged, in the environment that CometD's own adapter makes, and with script elements.
 
 import { workerData } from "node:worker_threads";
 
+import { addScripts } from "./scripts.mjs";
 import { serve, states } from "./serve.mjs";
 
 const { library } = workerData;
@@ -9,6 +10,7 @@ const load = (module) => import(module).then((m) => m.default ?? m);
 
 const { adapt } = await load(library === "cometd-9" ? "cometd-nodejs-client-2" : "cometd-nodejs-client-1");
 adapt();
+addScripts();
 const { CometD } = await load(library);
 const ack = await load(`${library}/AckExtension.js`);
 const AckExtension = ack.AckExtension ?? ack;

@@ -45,7 +45,7 @@ async function close(client) {
 tell({
   event: "ready",
   library: `${name} ${version}`,
-  transports: ["long-polling", "websocket"],
+  transports: ["long-polling", "websocket", ...(name === "faye" ? [] : ["callback-polling"])],
   can: ["publish", "wildcard", "fallback", "return", "tell", "restart", ...(name === "faye" ? [] : ["ack", "call", "cookies", "hang-up"])],
 });
 
