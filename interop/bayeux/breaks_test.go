@@ -53,6 +53,7 @@ type fault struct {
 	hurt   func(*line.Line)
 	always func() func() line.Fault
 	cuts   bool // that connections are cut is to be seen
+	silent bool // nothing is to be seen
 	// Without acknowledgements too little is to be seen of it (DEL-15).
 	ackOnly bool
 }
@@ -67,9 +68,9 @@ func faults(transport string) []fault {
 	scripts := transport == "callback-polling"
 	return []fault{
 		{name: "reset", bursts: 6, hurt: (*line.Line).Reset, cuts: true},
-		{name: "half-open", bursts: 2, needs: told, hurt: func(l *line.Line) { l.Break(line.Both(silent)) }},
-		{name: "no-replies", bursts: 2, needs: told, hurt: func(l *line.Line) { l.Break(line.Fault{Down: silent}) }, ackOnly: scripts},
-		{name: "no-requests", bursts: 2, hurt: func(l *line.Line) { l.Break(line.Fault{Up: silent}) }},
+		{name: "half-open", bursts: 1, silent: true, needs: told, hurt: func(l *line.Line) { l.Break(line.Both(silent)) }},
+		{name: "no-replies", bursts: 1, silent: true, needs: told, hurt: func(l *line.Line) { l.Break(line.Fault{Down: silent}) }, ackOnly: scripts},
+		{name: "no-requests", bursts: 1, silent: true, hurt: func(l *line.Line) { l.Break(line.Fault{Up: silent}) }},
 		{name: "delay", bursts: 4, always: func() func() line.Fault {
 			return func() line.Fault { return line.Both(line.Way{Delay: 60 * time.Millisecond}) }
 		}},
@@ -105,6 +106,9 @@ func (f fault) through(t *testing.T, p party, ack bool) {
 	t.Cleanup(l.Close)
 	settings := at(l.Address(), p.transport)
 	settings["ack"] = ack
+	if f.silent {
+		settings["maxNetworkDelay"] = 2000 // this long it takes the client to notice
+	}
 	c := p.open(t, "b", settings)
 	c.handshake()
 	c.subscribe(channel)

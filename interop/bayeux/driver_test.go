@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a scenario waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // driver is a running child process that wraps one published client; README.md has its protocol.
 type driver struct {
@@ -249,14 +249,15 @@ func (c *client) await(what string, enough func([]event) bool) {
 	}
 }
 
-// awaitAfter waits for an event that comes after the first n. It returns how many there are then.
+// awaitAfter waits for an event that comes after the first n. It returns how many there are up to it.
 func (c *client) awaitAfter(n int, what string, is func(event) bool) int {
 	c.t.Helper()
+	found := -1
 	c.await(what, func(events []event) bool {
-		i := slices.IndexFunc(events[n:], is)
-		return i >= 0
+		found = slices.IndexFunc(events[n:], is)
+		return found >= 0
 	})
-	return c.count()
+	return n + found + 1
 }
 
 func (c *client) count() int {

@@ -17,7 +17,7 @@ var openserver, gobayeux string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	flag.Set("test.parallel", "32") // scenarios wait rather than work
+	flag.Set("test.parallel", "16") // scenarios wait rather than work
 	os.Exit(run(m))
 }
 

@@ -81,11 +81,11 @@ func (s *server) restart(meanwhile func()) {
 	s.start(s.address)
 }
 
-// at is the settings of a client that reaches the server through an address, over one transport or several. It comes back fast after a break.
+// at is the settings of a client that reaches the server through an address, over one transport or several. It tries again soon after a break.
 func at(address string, transports ...string) order {
 	return order{
 		"url": "http://" + address + "/cometd", "transports": transports,
-		"maxNetworkDelay": 2000, "backoff": 20, "maxBackoff": 100,
+		"maxNetworkDelay": 20_000, "backoff": 20, "maxBackoff": 100,
 	}
 }
 
