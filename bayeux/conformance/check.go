@@ -50,6 +50,8 @@ type Check struct {
 	Options string
 	// Alone asks for a server that no other line uses, for what would disturb others or be disturbed by them.
 	Alone bool
+	// Heavy says that the check keeps the whole machine busy: its lines run when all others are done, one after the other.
+	Heavy bool
 	// Limit is how long a line may take once its server stands. Default 40 s.
 	Limit time.Duration
 	// Run does what the check says, on l.On.

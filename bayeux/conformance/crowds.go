@@ -14,7 +14,7 @@ func crowdChecks() []Check {
 	both := []Transport{L, W}
 	return []Check{
 		{
-			N: 54, Title: "100 subscribers see what 8 publishers say in the same order", Rules: []string{"DEL-1", "DEL-2"}, On: both, Mark: D,
+			N: 54, Title: "100 subscribers see what 8 publishers say in the same order", Rules: []string{"DEL-1", "DEL-2"}, On: both, Mark: D, Heavy: true,
 			Run: func(l *Line) {
 				all := heard(l, 100, 8, 12)
 				for _, one := range all {
@@ -57,7 +57,7 @@ func crowdChecks() []Check {
 		}},
 
 		{
-			N: 60, Title: "idle sessions stay, and cost nothing more", Rules: []string{"SS-3", "CN-3"}, On: both, Mark: R, Alone: true, Limit: 3 * time.Minute,
+			N: 60, Title: "idle sessions stay, and cost nothing more", Rules: []string{"SS-3", "CN-3"}, On: both, Mark: R, Alone: true, Heavy: true, Limit: 3 * time.Minute,
 			Options: "--timeout 3000 --max-interval 10000 --max-sessions-per-browser -1", Run: idleCrowd,
 		},
 

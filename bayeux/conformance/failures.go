@@ -28,19 +28,23 @@ func failureChecks() []Check {
 		{N: 48, Title: "who publishes is not", Rules: []string{"AC-2"}, On: both, Mark: R, Options: inactive, Run: func(l *Line) {
 			c, began := l.Connected(), time.Now()
 			for time.Since(began) < 1800*time.Millisecond {
+				last := time.Now()
 				c.Publish(l.Channel("/a"), 1)
-				c.Connect(M{"advice": M{"timeout": 300}})
+				l.notInactive(c.Do(Connect(l.On).with(M{"advice": M{"timeout": 300}})), last)
 			}
 		}},
 		{N: 48, Title: "who is sent messages is not, in mode client_server", Rules: []string{"AC-2"}, On: both, Mark: R, Options: inactive + " --activity-mode client_server", Run: func(l *Line) {
+			last := time.Now()
 			a, b := l.Connected(), l.Connected()
 			a.Subscribe(l.Channel("/a"))
 			for began := time.Now(); time.Since(began) < 1800*time.Millisecond; {
+				now := time.Now()
 				b.Publish(l.Channel("/a"), 1)
-				a.Receive(1)
 				l.Pause(200 * time.Millisecond)
+				events := l.notInactive(a.Do(Connect(l.On).with(M{"advice": M{"timeout": 0}})), last)
+				Is(l, "the number of events", len(events), 1)
+				last = now
 			}
-			a.Connect(M{"advice": M{"timeout": 0}})
 		}},
 
 		{
@@ -147,6 +151,17 @@ func failureChecks() []Check {
 			other.Connect(M{"advice": M{"timeout": 0}})
 		}},
 	}
+}
+
+// notInactive demands that a connect succeeds whose session was active at that time or later, and returns the events that came with its reply.
+func (l *Line) notInactive(a Answer, last time.Time) []Message {
+	if r := a.Reply(); !r.Successful() {
+		if time.Since(last) >= time.Second {
+			l.Again("no sign of life within maxInactivity")
+		}
+		l.Fatalf("the connect failed: %s", r)
+	}
+	return a.Events()
 }
 
 // revoke asks the server to revoke all sessions of the user, the client's among them: over websocket that ends the connection.

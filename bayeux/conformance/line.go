@@ -28,6 +28,7 @@ type Line struct {
 	mu       sync.Mutex
 	failures []string
 	needs    string
+	again    string
 	cleanups []func()
 }
 
@@ -68,6 +69,14 @@ func (l *Line) NotApplicable(why string) {
 	runtime.Goexit()
 }
 
+// Again ends the goroutine because the machine was too slow for the check to say anything: the line is run anew, a few times at most.
+func (l *Line) Again(why string) {
+	l.mu.Lock()
+	l.again = why
+	l.mu.Unlock()
+	runtime.Goexit()
+}
+
 // Need ends the goroutine when err is not nil; what says what was attempted.
 func (l *Line) Need(what string, err error) {
 	if err != nil {
@@ -75,11 +84,11 @@ func (l *Line) Need(what string, err error) {
 	}
 }
 
-// failed tells whether a failure was noted.
+// failed tells whether there is a reason to end.
 func (l *Line) failed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.failures) > 0 || l.needs != ""
+	return len(l.failures) > 0 || l.needs != "" || l.again != ""
 }
 
 // Another starts a server with other options, of the line's own.

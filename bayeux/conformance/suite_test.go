@@ -65,6 +65,9 @@ func TestVerdicts(t *testing.T) {
 		{"another server", Check{Mark: R, Run: func(l *Line) { l.Another("--timeout 1") }}, false, NotApplicable},
 		{"an error only noted", Check{Mark: R, Run: func(l *Line) { l.Errorf("no") }}, false, Fail},
 		{"a failure beside", Check{Mark: R, Run: func(l *Line) { l.Together(func() { bad(l) }, func() {}) }}, false, Fail},
+		{"too slow, always", Check{Mark: R, Run: func(l *Line) { l.Again("no") }}, false, Fail},
+		{"too slow, once", Check{Mark: R, Run: firstTime(func(l *Line) { l.Again("no") })}, false, Pass},
+		{"heavy", Check{Mark: R, Run: good, Heavy: true}, false, Pass},
 		{"too late", Check{Mark: R, Limit: time.Millisecond, Run: func(l *Line) { l.Pause(time.Minute) }}, false, Fail},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -75,6 +78,17 @@ func TestVerdicts(t *testing.T) {
 				t.Errorf("got %v, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// firstTime runs f the first time only.
+func firstTime(f func(*Line)) func(*Line) {
+	done := false
+	return func(l *Line) {
+		if !done {
+			done = true
+			f(l)
+		}
 	}
 }
 
