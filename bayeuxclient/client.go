@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -23,6 +24,8 @@ type Client struct {
 	done chan struct{} // closed when every goroutine has ended
 
 	listeners listeners
+	positions positions
+	clock     clock
 	inbox     *inbox
 	lastID    atomic.Int64
 
@@ -157,6 +160,8 @@ func (c *Client) callBack(e event) {
 		c.opt.OnMessage(e.message)
 	}
 	for _, s := range handlers {
-		s.handle(e.message)
+		if !slices.Contains(e.stale, plain(s.channel)) {
+			s.handle(e.message)
+		}
 	}
 }

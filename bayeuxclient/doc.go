@@ -18,10 +18,17 @@
 // server queued in the meantime arrives then. Only when the server has forgotten the session (it says so: 402 with the advice to
 // shake hands) does the client make a new one; it then subscribes again to all it was subscribed to and tells
 // [Options.OnState] [Handshaken]: whatever was published in between is gone, so this is the moment to read the state afresh.
+// With [Options.Replay], and a server that keeps its messages, nothing is gone: each subscription goes on where it was.
 // With [Options.Ack] a message whose delivery was cut off is delivered again, once.
 //
 // A websocket that cannot be opened is replaced by long-polling, with the same session where the server allows it. Each handshake
 // tries the transports anew, in the order of [Options.Transports].
+//
+// # Positions
+//
+// With [Options.Replay] messages of a server that keeps them have a [Message.ReplayID]. Whoever stores it can go on from there after a
+// restart, with [Client.SubscribeFrom]. When the server has not kept what follows, OnState is told so (a *ReplyError with the code 400)
+// and the subscription begins with the oldest that is kept.
 //
 // # Callbacks
 //

@@ -75,7 +75,7 @@ func (e *ReplyError) Code() int {
 
 // Codes of chapter 9 that the client itself looks at.
 const (
-	codeMissing = 400 // of an unsubscribe: there is no such channel [UN-3]
+	codeMissing = 400 // of an unsubscribe: there is no such channel [UN-3]; of a subscribe: nor is its position kept [RP-5]
 	codeUnknown = 402 // the session is not known [SS-6]
 )
 

@@ -8,6 +8,7 @@ import (
 // event is what the dispatcher hands to a callback: a message, or a state.
 type event struct {
 	message Message
+	stale   []string // subscriptions that had it already
 	state   *State
 	size    int
 }

@@ -153,7 +153,11 @@ func (k *keeper) restore(ctx context.Context) error {
 	const atATime = 50
 	c := k.client
 	var refused []error
-	for channels := range slices.Chunk(c.listeners.remote(), atATime) {
+	todo := c.listeners.remote()
+	for len(todo) > 0 {
+		n := min(len(todo), atATime)
+		channels := todo[:n:n]
+		todo = todo[n:]
 		msgs := make([]outgoing, len(channels))
 		for i, channel := range channels {
 			msgs[i] = outgoing{Channel: metaSubscribe, Subscription: channel}
@@ -164,7 +168,11 @@ func (k *keeper) restore(ctx context.Context) error {
 		}
 		for i, reply := range replies {
 			if !reply.successful() {
-				refused = append(refused, &ReplyError{Channel: channels[i], Text: reply.Error})
+				err := &ReplyError{Channel: channels[i], Text: reply.Error}
+				refused = append(refused, err)
+				if k.session.replay && err.Code() == codeMissing && c.positions.restart(channels[i]) {
+					todo = append(todo, channels[i]) // with all that is kept, as its position is not [RP-5]
+				}
 			}
 		}
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/halley-chat/halley/bayeux/binary"
 )
 
 // Message is what a subscriber gets. Data and Ext are the bytes of the server, numbers unchanged; they are the handler's to keep.
@@ -15,7 +17,13 @@ type Message struct {
 	ID      string         // of the request it answers, for remote calls; else empty [MSG-9, PUB-11]
 	Data    jsontext.Value // any JSON, may be null
 	Ext     jsontext.Value // nil if the message has none
+
+	// ReplayID is the position in the server's stream, to subscribe from later; 0 if the message tells none [RP-3].
+	ReplayID int64
 }
+
+// Binary returns the bytes that the message carries [BI-1]. The error is binary.ErrOther if it carries none.
+func (m Message) Binary() (binary.Piece, error) { return binary.Decode(m.Ext, m.Data) }
 
 // Advice is what the server advises [chapter 10].
 type Advice struct {

@@ -48,6 +48,13 @@ type Options struct {
 	// Ack asks for acknowledged messages [AK-1]; a server without them goes on without.
 	Ack bool
 
+	// Replay asks for messages that tell their position in the server's stream [RP-1]. Each subscription then goes on from the last
+	// message received, also in a new session, and none comes twice. A server without a stream goes on without.
+	Replay bool
+
+	// Timesync measures the server's clock [TS-1]; Client.Clock has the result.
+	Timesync bool
+
 	// Ext has further fields for the ext of the handshake, for example authentication [HS-14].
 	Ext map[string]jsontext.Value
 

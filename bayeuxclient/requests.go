@@ -5,11 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/halley-chat/halley/bayeux/binary"
 )
 
 // Subscribe makes handle the handler of a channel or pattern (/a/*, /a/**) and returns when the server has confirmed it: what is
 // published from then on arrives [SUB-10]. The subscription outlives breaks and sessions. A refusal is a *ReplyError.
 func (c *Client) Subscribe(ctx context.Context, channel string, handle func(Message)) (*Subscription, error) {
+	return c.SubscribeFrom(ctx, channel, FromNow, handle)
+}
+
+// SubscribeFrom is Subscribe from a position in the server's stream: that of a message received earlier, or FromOldest. It takes
+// Options.Replay and a server with a stream; others begin with what is new. A position that the server does not have any more is a
+// *ReplyError with the code 400 [RP-5]. If the client is subscribed to the channel already, that goes on as it is.
+func (c *Client) SubscribeFrom(ctx context.Context, channel string, position int64, handle func(Message)) (*Subscription, error) {
 	if err := c.lockSubscribing(ctx); err != nil {
 		return nil, fmt.Errorf("bayeuxclient: subscribe to %s: %w", channel, err)
 	}
@@ -17,8 +28,9 @@ func (c *Client) Subscribe(ctx context.Context, channel string, handle func(Mess
 	s := &Subscription{client: c, channel: channel, handle: handle, remote: true}
 	// Messages may arrive ahead of the reply [DEL-3].
 	c.listeners.add(s)
+	c.positions.begin(channel, position)
 	if err := c.insist(ctx, outgoing{Channel: metaSubscribe, Subscription: channel}); err != nil {
-		c.listeners.remove(s)
+		c.drop(s)
 		return nil, fmt.Errorf("bayeuxclient: subscribe to %s: %w", channel, err)
 	}
 	return s, nil
@@ -37,6 +49,14 @@ func (c *Client) Listen(channel string, handle func(Message)) *Subscription {
 func (c *Client) Publish(ctx context.Context, channel string, data any) error {
 	b := c.Batch()
 	b.Publish(channel, data)
+	return b.Send(ctx)
+}
+
+// PublishBytes is Publish for bytes, which subscribers get from Message.Binary; to clients that know nothing of them they are an object
+// with text [BI-5]. p.Meta must be a JSON object, or nil.
+func (c *Client) PublishBytes(ctx context.Context, channel string, p binary.Piece) error {
+	b := c.Batch()
+	b.PublishBytes(channel, p)
 	return b.Send(ctx)
 }
 
@@ -96,6 +116,12 @@ func (b *Batch) Publish(channel string, data any) {
 	b.subs = append(b.subs, nil)
 }
 
+// PublishBytes adds a publish of bytes [BI-1].
+func (b *Batch) PublishBytes(channel string, p binary.Piece) {
+	b.msgs = append(b.msgs, outgoing{Channel: channel, Data: p.Encode(), Ext: map[string]jsontext.Value{"binary": jsontext.Value("{}")}})
+	b.subs = append(b.subs, nil)
+}
+
 // Send sends the batch, once. Its error joins a *ReplyError for each message refused; the others are in force all the same. Any
 // other error leaves open what the server has; the handlers of the batch are then gone.
 func (b *Batch) Send(ctx context.Context) error {
@@ -111,6 +137,7 @@ func (b *Batch) Send(ctx context.Context) error {
 		for _, s := range b.subs {
 			if s != nil {
 				c.listeners.add(s) // ahead of the reply, as in Client.Subscribe
+				c.positions.begin(s.channel, FromNow)
 			}
 		}
 	}
@@ -122,7 +149,7 @@ func (b *Batch) Send(ctx context.Context) error {
 			continue
 		}
 		if s != nil {
-			c.listeners.remove(s)
+			c.drop(s)
 		}
 		if err == nil {
 			refused = append(refused, refusal(m, replies[i]))
@@ -135,6 +162,14 @@ func (b *Batch) Send(ctx context.Context) error {
 		return refused[0]
 	}
 	return errors.Join(refused...)
+}
+
+// drop takes a subscription back that did not come about.
+func (c *Client) drop(s *Subscription) {
+	c.listeners.remove(s)
+	if !c.listeners.wanted(s.channel) {
+		c.positions.end(s.channel)
+	}
 }
 
 // refusal makes the error of an unsuccessful reply to m.
@@ -154,6 +189,7 @@ func (c *Client) unsubscribe(ctx context.Context, channel string) error {
 		if c.listeners.wanted(channel) {
 			return nil
 		}
+		defer c.positions.end(channel)
 		err = c.insist(ctx, outgoing{Channel: metaUnsubscribe, Subscription: channel})
 	}
 	if err != nil && !refusedWith(err, codeMissing) {

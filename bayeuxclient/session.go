@@ -24,6 +24,7 @@ type session struct {
 	client *Client
 	id     string        // the clientId; set by handshake, before anybody else has the session
 	acking bool          // the server agreed to acknowledge [AK-1]; as id
+	replay bool          // it agreed to tell positions [RP-1]; as id
 	proven bool          // a connect succeeded; the keeper's
 	ack    atomic.Int64  // the last batch received [AK-3]
 	lost   chan struct{} // closed when the session is given up
@@ -52,6 +53,9 @@ func (s *session) exchange(ctx context.Context, t transport, patience time.Durat
 		m := &msgs[i]
 		m.ID = strconv.FormatInt(s.client.lastID.Add(1), 10)
 		m.ClientID = s.id
+		if s.replay && m.Channel == metaSubscribe {
+			m.Ext = s.client.positions.ext(m.Subscription)
+		}
 		w := &waiter{channel: m.Channel, call: call, got: make(chan incoming, 1)}
 		waiters[i] = w
 		s.await(m.ID, w)
@@ -72,6 +76,9 @@ func (s *session) exchange(ctx context.Context, t transport, patience time.Durat
 			return nil, err
 		}
 		replies[i] = reply
+		if s.replay && msgs[i].Channel == metaSubscribe && reply.successful() {
+			s.client.positions.subscribed(msgs[i].Subscription, reply.Ext)
+		}
 	}
 	return replies, nil
 }
@@ -124,7 +131,10 @@ func (s *session) receive(stop <-chan struct{}, msgs []incoming) error {
 	for _, m := range msgs {
 		// Data is what tells a message from a reply [MSG-9]; the answer to a call has both data and an id.
 		if m.Data != nil && !s.isAnswer(m) {
-			events = append(events, event{message: m.message(), size: m.size()})
+			e := event{message: m.message(), size: m.size()}
+			if old := s.place(&e, m); !old {
+				events = append(events, e)
+			}
 		} else {
 			replies = append(replies, m)
 		}
@@ -137,6 +147,20 @@ func (s *session) receive(stop <-chan struct{}, msgs []incoming) error {
 		s.reply(m)
 	}
 	return err
+}
+
+// place notes the position that a message tells. It reports whether all subscriptions had the message before.
+func (s *session) place(e *event, m incoming) (old bool) {
+	if !s.replay {
+		return false
+	}
+	id := m.replayID()
+	if id == 0 {
+		return false
+	}
+	e.message.ReplayID = id
+	e.stale, old = s.client.positions.reached(m.Channel, id)
+	return old
 }
 
 // isAnswer reports whether m answers a remote call. Other servers' broadcast messages may have an id too: the publisher's.
@@ -154,6 +178,9 @@ func (s *session) reply(m incoming) {
 		if n, ok := m.ackNumber(); ok {
 			s.ack.Store(n)
 		}
+		s.client.clock.learn(m.Ext)
+	case metaHandshake:
+		s.client.clock.learn(m.Ext)
 	case metaDisconnect:
 		if m.RawID == nil && m.successful() {
 			s.client.finish(ErrDisconnected) // [DC-5]
@@ -190,6 +217,12 @@ func (s *session) handshake(ctx context.Context, t transport, offered []string) 
 	if opt.Ack {
 		ext["ack"] = jsontext.Value("true")
 	}
+	if opt.Replay {
+		ext["replay"] = jsontext.Value("true")
+	}
+	if opt.Timesync {
+		ext["timesync"] = s.client.askTime()
+	}
 	replies, err := s.exchange(ctx, t, opt.MaxNetworkDelay, false, outgoing{
 		Channel:                  metaHandshake,
 		Version:                  "1.0",
@@ -212,6 +245,7 @@ func (s *session) handshake(ctx context.Context, t transport, offered []string) 
 	n, ok := reply.ackNumber()
 	s.acking = ok && opt.Ack
 	s.ack.Store(n)
+	s.replay = opt.Replay && reply.agrees("replay")
 	return advice, reply.SupportedConnectionTypes, nil
 }
 
@@ -224,8 +258,12 @@ func (s *session) connect(ctx context.Context, t transport, hold time.Duration, 
 	if urgent {
 		msg.Advice, hold = &askedAdvice{Timeout: 0}, 0
 	}
+	msg.Ext = map[string]jsontext.Value{}
 	if s.acking {
-		msg.Ext = map[string]jsontext.Value{"ack": jsontext.Value(strconv.FormatInt(s.ack.Load(), 10))}
+		msg.Ext["ack"] = jsontext.Value(strconv.FormatInt(s.ack.Load(), 10))
+	}
+	if s.client.opt.Timesync {
+		msg.Ext["timesync"] = s.client.askTime()
 	}
 	replies, err := s.exchange(ctx, t, hold+s.client.opt.MaxNetworkDelay, false, msg)
 	if err != nil {

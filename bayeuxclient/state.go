@@ -5,7 +5,8 @@ type Phase int
 
 const (
 	// Handshaken: there is a new session, and all subscriptions are in force in it. After the first one this means that messages
-	// may have been missed. If the server refused a subscription in the new session, Err has a *ReplyError for it.
+	// may have been missed. If the server refused a subscription in the new session, Err has a *ReplyError for it; with
+	// Options.Replay nothing was missed without one: a code of 400 says that the server had not kept all, and what it has comes.
 	Handshaken Phase = iota + 1
 	// Connected: the server answered a connect; the first one, or the first after a break.
 	Connected
