@@ -86,3 +86,19 @@ func (h *subscriptionHook) on(_ context.Context, s *Session, channel string, m *
 	}
 	return nil
 }
+
+// UN-3, UN-5: an unknown channel ends the message, members before it are done and
+// those after it are not; and what waits already is delivered all the same.
+func TestPartialUnsubscribe(t *testing.T) {
+	t.Parallel()
+	both(t, Options{MetaConnectDeliverOnly: true}, func(t *testing.T, b *bench, c client) {
+		handshake(t, c, "")
+		subscribe(t, c, "/a", "/b")
+		b.publish("/a", "1")
+		same(t, c.ask(`[{"channel":"/meta/unsubscribe","id":"1","clientId":"<A>","subscription":["/a","/none","/b"]}]`),
+			`{"channel":"/meta/unsubscribe","id":"1","subscription":["/a","/none","/b"],"error":"400::channel_missing","successful":false}`)
+		b.publish("/a", "2")
+		b.publish("/b", "3")
+		same(t, c.ask(connectMessage("2", "")), `{"channel":"/a","data":1}`, `{"channel":"/b","data":3}`, `{"channel":"/meta/connect","id":"2","successful":true}`)
+	})
+}
