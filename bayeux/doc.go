@@ -1,6 +1,6 @@
 // Package bayeux is a server for the Bayeux protocol, the one that CometD
 // clients speak: publish and subscribe, and messages from server to client,
-// over long-polling HTTP and websocket.
+// over websocket, long-polling and callback-polling.
 //
 // # A server in a few lines
 //

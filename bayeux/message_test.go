@@ -112,6 +112,7 @@ func TestParseErrors(t *testing.T) { // MSG-4, A1
 		`[{"a":` + strings.Repeat(`{"a":`, 63) + "1": errMalformed,
 		"\xff":          errInvalidUTF8,
 		"[{},{},{},{}]": errTooMany,
+		"[" + strings.Repeat("{},", 9999) + "{}]": errTooMany,
 	} {
 		if _, err := parse([]byte(body), limits{64, 3}); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", body, err, want)

@@ -457,7 +457,7 @@ func TestServerDisconnect(t *testing.T) {
 	})
 }
 
-// Line 26: SS-1 to SS-7, CN-14.
+// Line 26, A3: SS-1 to SS-7, CN-14.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	bothInTime(t, Options{Interval: 2 * time.Second, WS: WSOptions{PingInterval: Never, IdleTimeout: Never}}, func(t *testing.T, b *bench, c client) {

@@ -326,6 +326,50 @@ func TestHandshakeIsForThoseWithARole(t *testing.T) {
 	}
 }
 
+// TestCallbackPolling checks agent-api 2.1 and JP-7: callback-polling is there where the settings name it, behind the same log-in, and not for pages of
+// other sites.
+func TestCallbackPolling(t *testing.T) {
+	t.Parallel()
+	const query = notificationsPath + "/handshake?jsonp=cb&message=%5B%7B%22channel%22%3A%22%2Fmeta%2Fhandshake%22%7D%5D"
+	get := func(c *client, headers ...string) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.base+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.name != "" {
+			req.SetBasicAuth(c.name, c.password)
+		}
+		for i := 0; i < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		resp, err := c.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		raw, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(raw)
+	}
+	if status, body := get(open(t, nil).as("dana")); status != http.StatusBadRequest {
+		t.Errorf("not named in the settings: HTTP %d %s", status, body)
+	}
+	h := open(t, func(s *Settings) { s.Notifications.Transports = []string{"long-polling", "callback-polling"} })
+	if status, body := get(h.as("dana")); status != http.StatusOK || !strings.HasPrefix(body, `/**/cb([{"channel":"/meta/handshake"`) || !strings.Contains(body, `["long-polling","callback-polling"]`) {
+		t.Errorf("HTTP %d %s", status, body)
+	}
+	if status, _ := get(h.as("")); status != http.StatusUnauthorized {
+		t.Errorf("a stranger: HTTP %d", status)
+	}
+	for name, value := range map[string]string{"Sec-Fetch-Site": "cross-site", "Referer": "https://evil.example/page", "Origin": "https://evil.example"} {
+		if status, body := get(h.as("dana"), name, value); status != http.StatusForbidden || strings.Contains(body, "clientId") {
+			t.Errorf("%s %s: HTTP %d %s", name, value, status, body)
+		}
+	}
+}
+
 // TestSubscriptionRules checks agent-api 2.2, 2.4 and A9: patterns and unknown topics are fine, the topics of others are for supervisors, nobody publishes.
 func TestSubscriptionRules(t *testing.T) {
 	t.Parallel()
