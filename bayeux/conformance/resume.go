@@ -25,27 +25,24 @@ func resumeChecks() []Check {
 				l.Errorf("the old socket got %q", short(f.Payload))
 			}
 		}},
-		{N: 39, Title: "the old socket is closed with 1000", Rules: []string{"WS-25"}, On: []Transport{W}, Mark: D, Run: func(l *Line) {
-			a := l.Connected()
-			a.HoldConnect()
-			old := a.Socket
-			a.reopen()
-			a.FirstConnect()
-			old.Closed("the old socket", 1000, patience)
-		}},
-		{N: 39, Title: "what was queued comes before the replies to the first frame", Rules: []string{"WS-26"}, On: []Transport{W}, Mark: D, Run: func(l *Line) {
-			a, b := l.Connected(), l.Connected()
-			a.Subscribe(l.Channel("/a"))
-			a.Socket.Cut()
-			l.Pause(noticed)
-			a.reopen()
-			for i := range 3 {
-				b.Publish(l.Channel("/a"), i)
-			}
-			answer := a.Do(Publish(l.Channel("/b"), 1)) // not a connect
-			Is(l, "messages and reply, in that order", kinds(answer.Messages), "eeer")
-			Same(l, "the messages", Datas(answer.Events()), []string{"0", "1", "2"})
-		}},
+		{
+			N: 39, Title: "the old socket is closed with 1000", Rules: []string{"WS-25"}, On: []Transport{W}, Mark: D,
+			Run:       func(l *Line) { left(l).Closed("the old socket", 1000, patience) },
+			Reference: func(l *Line) { left(l).Quiet("the old socket", time.Second) },
+		},
+		{
+			N: 39, Title: "what was queued comes before the replies to the first frame", Rules: []string{"WS-26"}, On: []Transport{W}, Mark: D,
+			Run: func(l *Line) {
+				answer := returned(l)
+				Is(l, "messages and reply, in that order", kinds(answer.Messages), "eeer")
+				Same(l, "the messages", Datas(answer.Events()), []string{"0", "1", "2"})
+			},
+			Reference: func(l *Line) {
+				if got := Datas(returned(l).Events()); len(got) >= 3 {
+					l.Errorf("a message should be lost on the socket that was cut, got %v", got)
+				}
+			},
+		},
 		{
 			N: 40, Title: "requireHandshakePerConnection", Rules: []string{"WS-27"}, On: []Transport{W}, Mark: R, Options: "--ws-require-handshake-per-connection",
 			Run: func(l *Line) {
@@ -130,20 +127,24 @@ func resumeChecks() []Check {
 			},
 			Reference: func(l *Line) { unknownOn(l, L) },
 		},
-		{N: 42, Title: "websocket to long-polling leaves a held connect behind", Rules: []string{"XT-1", "CN-10"}, On: []Transport{W}, Mark: D, Run: func(l *Line) {
-			a := l.Connected()
-			h := a.HoldConnect(M{"advice": M{"timeout": 1200}})
-			h.Quiet("the connect on the socket", 200*time.Millisecond)
-			a.to(L).FirstConnect()
-			for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); {
-				if err := a.frame(time.Until(end)); err != nil { // closed, or quiet: both are right
-					break
+		{
+			N: 42, Title: "websocket to long-polling leaves a held connect behind", Rules: []string{"XT-1", "CN-10"}, On: []Transport{W}, Mark: D,
+			Run: func(l *Line) {
+				a := l.Connected()
+				h := a.HoldConnect(M{"advice": M{"timeout": 1200}})
+				h.Quiet("the connect on the socket", 200*time.Millisecond)
+				a.to(L).FirstConnect()
+				for end := time.Now().Add(1500 * time.Millisecond); time.Now().Before(end); {
+					if err := a.frame(time.Until(end)); err != nil { // closed, or quiet: both are right
+						break
+					}
 				}
-			}
-			if h.reply != nil {
-				l.Errorf("the connect on the socket is answered: %s", h.reply)
-			}
-		}},
+				if h.reply != nil {
+					l.Errorf("the connect on the socket is answered: %s", h.reply)
+				}
+			},
+			Reference: func(l *Line) { unknownOn(l, L) },
+		},
 		{
 			N: 42, Title: "websocket to long-polling without a cookie", Rules: []string{"16"}, On: []Transport{W}, Mark: R, Options: "--ws-bind-browser-cookie=false",
 			Run: func(l *Line) { unknownOn(l, L) },
@@ -151,27 +152,22 @@ func resumeChecks() []Check {
 		{N: 42, Title: "long-polling to callback-polling", Rules: []string{"16", "LP-8"}, On: []Transport{L}, Mark: R, Run: func(l *Line) { unknownOn(l, J) }},
 		{N: 42, Title: "callback-polling to long-polling", Rules: []string{"16", "LP-8"}, On: []Transport{J}, Mark: R, Run: func(l *Line) { unknownOn(l, L) }},
 
-		{N: 43, Title: "a poll aborted by the client loses nothing", Rules: []string{"SS-11", "DEL-8"}, On: []Transport{L}, Mark: D, Run: func(l *Line) {
-			a, b := l.Connected(), l.Connected()
-			a.Subscribe(l.Channel("/a"))
-			h := a.HoldConnect()
-			h.Quiet("the connect", 300*time.Millisecond)
-			h.Cancel()
-			l.Pause(noticed)
-			b.Publish(l.Channel("/a"), 1)
-			answer := a.Connect()
-			l.AtOnce("the next connect", answer.Took)
-			Same(l, "the messages", Datas(answer.Events()), []string{"1"})
-		}},
+		{
+			N: 43, Title: "a poll aborted by the client loses nothing", Rules: []string{"SS-11", "DEL-8"}, On: []Transport{L}, Mark: D,
+			Run: func(l *Line) {
+				answer := afterAborted(l)
+				l.AtOnce("the next connect", answer.Took)
+				Same(l, "the messages", Datas(answer.Events()), []string{"1"})
+			},
+			Reference: func(l *Line) { Same(l, "the messages", Datas(afterAborted(l).Events()), nil) },
+		},
 		{
 			N: 43, Title: "the time of a session runs from the end of an aborted poll", Rules: []string{"SS-11", "SS-2"}, On: []Transport{L}, Mark: D, Options: "--max-interval 1000",
 			Run: func(l *Line) {
-				a := l.Connected()
-				h := a.HoldConnect()
-				h.Quiet("the connect", 300*time.Millisecond)
-				h.Cancel()
-				l.Pause(2500 * time.Millisecond)
-				Is(l, "the error after maxInterval and more", a.Do(Connect(L)).Reply().ErrorText(), "402::session_unknown")
+				Is(l, "the error after maxInterval and more", longAfterAborted(l).ErrorText(), "402::session_unknown")
+			},
+			Reference: func(l *Line) {
+				l.Has("the reply after maxInterval and more", longAfterAborted(l), `{"successful":true}`)
 			},
 		},
 		{N: 44, Title: "a socket that was cut loses nothing once the server knows", Rules: []string{"DEL-9", "WS-21"}, On: []Transport{W}, Mark: R, Run: func(l *Line) {
@@ -202,6 +198,59 @@ func (c *Client) to(on Transport) *Client {
 	other := c.l.ClientOn(on, c.Browser)
 	other.ID, other.sent = c.ID, c.sent+100
 	return other
+}
+
+// left returns the socket that a session, whose connect was held on it, has left for a new one.
+func left(l *Line) *Socket {
+	a := l.Connected()
+	a.HoldConnect()
+	old := a.Socket
+	a.reopen()
+	a.FirstConnect()
+	return old
+}
+
+// returned returns what a publish brings that is the first frame on a new socket, after the old one was cut and three messages came.
+func returned(l *Line) Answer {
+	a, b := l.Connected(), l.Connected()
+	a.Subscribe(l.Channel("/a"))
+	a.Socket.Cut()
+	l.Pause(noticed)
+	a.reopen()
+	for i := range 3 {
+		b.Publish(l.Channel("/a"), i)
+	}
+	return a.Do(Publish(l.Channel("/b"), 1)) // not a connect
+}
+
+// foreignCookie returns the reply to a connect on a socket whose upgrade had another browser's cookie.
+func foreignCookie(l *Line) Message {
+	a, other := l.Connected(), l.Connected()
+	w := l.ClientOn(W, other.Browser)
+	w.ID = a.ID
+	return w.Do(Connect(W).with(M{"advice": M{"timeout": 0}})).Reply()
+}
+
+// afterAborted returns the answer to the connect after one that was aborted and a message.
+func afterAborted(l *Line) Answer {
+	a, b := l.Connected(), l.Connected()
+	a.Subscribe(l.Channel("/a"))
+	h := a.HoldConnect()
+	h.Quiet("the connect", 300*time.Millisecond)
+	h.Cancel()
+	l.Pause(noticed)
+	b.Publish(l.Channel("/a"), 1)
+	return a.Connect(M{"advice": M{"timeout": 700}})
+}
+
+// longAfterAborted returns the reply to a publish when a session has been without a connect for 2.5 seconds.
+func longAfterAborted(l *Line) Message {
+	a := l.Connected()
+	h := a.HoldConnect()
+	h.Quiet("the connect", 300*time.Millisecond)
+	h.Cancel()
+	l.Pause(2500 * time.Millisecond)
+	return a.Do(Publish(l.Channel("/a"), 1)).Reply()
 }
 
 // rehandshaken returns a client whose former session, made on the same socket, has just been sent a message.
