@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -89,17 +88,6 @@ func (l *Line) failed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.failures) > 0 || l.needs != "" || l.again != ""
-}
-
-// Another starts a server with other options, of the line's own.
-func (l *Line) Another(options string) *Server {
-	s, err := l.suite.Target.Start(l.ctx, options, true)
-	if errors.Is(err, ErrOptions) {
-		l.NotApplicable(err.Error())
-	}
-	l.Need("start another server", err)
-	l.Cleanup(s.release)
-	return s
 }
 
 // Server is the one that is being checked. With Alone it is the line's own and may be stopped, unless its PID is 0.

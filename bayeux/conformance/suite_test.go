@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -62,7 +63,6 @@ func TestVerdicts(t *testing.T) {
 		{"O is not asked", Check{Mark: O, Run: bad}, true, NotApplicable},
 		{"O passes", Check{Mark: O, Run: good}, false, Pass},
 		{"options of a server that is there", Check{Mark: R, Run: good, Options: "--timeout 1"}, false, NotApplicable},
-		{"another server", Check{Mark: R, Run: func(l *Line) { l.Another("--timeout 1") }}, false, NotApplicable},
 		{"an error only noted", Check{Mark: R, Run: func(l *Line) { l.Errorf("no") }}, false, Fail},
 		{"a failure beside", Check{Mark: R, Run: func(l *Line) { l.Together(func() { bad(l) }, func() {}) }}, false, Fail},
 		{"too slow, always", Check{Mark: R, Run: func(l *Line) { l.Again("no") }}, false, Fail},
@@ -89,6 +89,33 @@ func firstTime(f func(*Line)) func(*Line) {
 			done = true
 			f(l)
 		}
+	}
+}
+
+// A server that is only known by its URL is lent to a line alone while no other has it.
+func TestAloneOnOneServer(t *testing.T) {
+	t.Parallel()
+	var on atomic.Int32
+	together := Check{N: 1, Title: "together", Mark: R, Run: func(l *Line) {
+		on.Add(1)
+		l.Pause(time.Millisecond)
+		on.Add(-1)
+	}}
+	alone := Check{N: 2, Title: "alone", Mark: R, Alone: true, Run: func(l *Line) {
+		Is(l, "the number of others at the start", on.Load(), 0)
+		l.Pause(time.Millisecond)
+		Is(l, "the number of others at the end", on.Load(), 0)
+	}}
+	var checks []Check
+	for range 10 {
+		checks = append(checks, together, together, together, alone)
+	}
+	for i := range checks {
+		checks[i].On = []Transport{L, W}
+	}
+	suite := Suite{Target: URL("http://127.0.0.1:1")}
+	if results := suite.Run(t.Context(), checks); Bad(results) {
+		t.Error(results)
 	}
 }
 

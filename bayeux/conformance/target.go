@@ -39,19 +39,19 @@ func URL(mount string) Target { return &fixed{mount: strings.TrimSuffix(mount, "
 
 type fixed struct {
 	mount string
-	alone sync.Mutex
+	users sync.RWMutex // written by lines that must be alone
 }
 
 func (f *fixed) Start(_ context.Context, options string, alone bool) (*Server, error) {
 	if options != "" {
 		return nil, fmt.Errorf("%w %s", ErrOptions, options)
 	}
-	s := &Server{URL: f.mount, release: func() {}}
 	if alone {
-		f.alone.Lock()
-		s.release = f.alone.Unlock
+		f.users.Lock()
+		return &Server{URL: f.mount, release: f.users.Unlock}, nil
 	}
-	return s, nil
+	f.users.RLock()
+	return &Server{URL: f.mount, release: f.users.RUnlock}, nil
 }
 
 func (f *fixed) Close() {}
