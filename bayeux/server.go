@@ -23,9 +23,10 @@ import (
 //   - What a session sends is chosen under its lock at the moment of sending, so
 //     that the order is that of its queue (DEL-1).
 //   - A message is encoded when it is queued, once for all who get it.
-//   - Goroutines: one reader per websocket; a writer per websocket and up to
-//     2 × CPU stream readers while they have work; those of timers that fired.
-//     All are counted in Server.tasks, and Shutdown waits for them.
+//   - Goroutines: one reader per websocket; while they have work up to 2 × CPU each
+//     of writers and stream readers, and a writer for each websocket whose peer is
+//     slow; those of timers that fired. All but the writers, for whose work the
+//     sockets' readers wait, are counted in Server.tasks, and Shutdown waits for them.
 
 // Server is one mount of the protocol: an http.Handler with its own sessions,
 // channels and options.
