@@ -70,6 +70,15 @@
 // then costs no memory, and with the ack extension the batch number is the
 // position in the stream, which only grows.
 //
+// With the extension replay a client names the position from which a subscription
+// begins. [ErrTaken] lets a [Listener] put what clients publish into a stream.
+//
+// # Extensions
+//
+// [Options.Extensions] names those of the protocol that are on. An [Extension] is
+// code of the embedding server that sees all messages, or those of one session,
+// and may refuse, change or drop them, and add to the ext of replies.
+//
 // # Costs
 //
 // A session holds no goroutine, and neither does a held connect beyond that of

@@ -305,14 +305,14 @@ func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) reply 
 		if s.full(name) { // SUB-11
 			return x.failed(m, subscribeDenied, &Refusal{Reason: reasonTooMany})
 		}
+		from, err := x.beginning(ctx, s, asked[name], head)
+		if err != nil {
+			return x.failed(m, subscribeFailed, err)
+		}
 		if hook := x.srv.opt.OnSubscribe; hook != nil && !s.has(name) {
 			if err := hook(ctx, s, name, m); err != nil {
 				return x.failed(m, subscribeFailed, err)
 			}
-		}
-		from, err := x.beginning(ctx, s, asked[name], head)
-		if err != nil {
-			return x.failed(m, subscribeFailed, err)
 		}
 		if !x.srv.channels.subscribe(name, s, from, from < head) {
 			return x.fail(m, sessionUnknown, "")

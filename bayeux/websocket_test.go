@@ -313,6 +313,7 @@ func TestResume(t *testing.T) {
 					t.Error(got)
 				}
 				// A third connection takes the session over while the second is open.
+				synctest.Wait() // the second's write has been seen to succeed
 				e := b.websocket(nil)
 				e.cid = c.cid
 				if got := e.ask(connectMessage("28", `,"advice":{"timeout":0}`)); len(got) != 1 {

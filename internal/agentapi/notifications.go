@@ -29,7 +29,8 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 		BrowserCookie: bayeux.CookieOptions{Secure: true}, // where the request is
 		ErrorStyle:    bayeux.ErrorStyleV3,                // we take the place of a CometD 3 product
 		Origin:        a.Settings.Origin, AllowedOrigins: a.Settings.AllowedOrigins, AllowedHeaders: []string{csrfHeader},
-		Policy: policy{directory: a.Directory}, Source: feeds{a.Desk}, Logger: a.Logger,
+		Extensions: []bayeux.ExtensionName{bayeux.ExtensionAck, bayeux.ExtensionTimesync, bayeux.ExtensionReplay},
+		Policy:     policy{directory: a.Directory}, Source: feeds{a.Desk}, Logger: a.Logger,
 	}
 	for _, t := range s.Transports {
 		opt.Transports = append(opt.Transports, bayeux.Transport(t))
