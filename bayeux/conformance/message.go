@@ -126,7 +126,8 @@ func Datas(ms []Message) []string {
 	return ds
 }
 
-// M is a message to the server. The client adds the fields id and clientId if they are not there; [Without] leaves a field out. A [json.RawMessage] is sent byte for byte.
+// M is a message to the server. The client adds the fields id and clientId if they are not there; [Without] leaves a field out. A [json.RawMessage] is sent
+// byte for byte.
 type M map[string]any
 
 // Without is the value of a field that is to be left out.

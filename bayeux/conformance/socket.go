@@ -135,14 +135,7 @@ func (s *Socket) read(in *bufio.Reader) {
 	defer close(s.frames)
 	var part *Frame
 	for {
-		h, err := ws.ReadHeader(in)
-		if err == nil && (h.Masked || h.Length > maxBody) {
-			err = fmt.Errorf("a frame that no server may send: %+v", h)
-		}
-		payload := make([]byte, max(h.Length, 0)*int64(oneIf(err == nil)))
-		if err == nil {
-			_, err = io.ReadFull(in, payload)
-		}
+		h, payload, err := readFrame(in)
 		if err != nil {
 			s.err = err
 			return
@@ -170,11 +163,16 @@ func (s *Socket) read(in *bufio.Reader) {
 	}
 }
 
-func oneIf(b bool) int {
-	if b {
-		return 1
+func readFrame(in io.Reader) (h ws.Header, payload []byte, err error) {
+	if h, err = ws.ReadHeader(in); err != nil {
+		return h, nil, err
 	}
-	return 0
+	if h.Masked || h.Length > maxBody {
+		return h, nil, fmt.Errorf("a frame that no server may send: %+v", h)
+	}
+	payload = make([]byte, h.Length)
+	_, err = io.ReadFull(in, payload)
+	return h, payload, err
 }
 
 func (s *Socket) isMute() bool {
