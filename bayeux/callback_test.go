@@ -149,6 +149,21 @@ func TestCallbackAndLongPolling(t *testing.T) {
 			t.Errorf("%d stolen ids", n)
 		}
 	}
+	trusting := start(t, Options{TrustClientSession: true, DuplicateMetaConnectHTTPResponseCode: 409})
+	p, j := trusting.polling(), trusting.script()
+	handshake(t, p, "")
+	left := newPending(t, func() ([]string, error) {
+		resp, _, err := p.post(connectMessage("1", ""))
+		if err == nil && resp.StatusCode != 409 {
+			t.Errorf("XT-1: the connect left behind got %s", resp.Status)
+		}
+		return nil, err
+	})
+	trusting.held(1)
+	j.setID(p.id())
+	j.ask(`[{"channel":"/x","clientId":"<A>"}]`)
+	left.wait()
+
 	b := start(t, Options{})
 	conn, err := b.dial()
 	must(t, err)

@@ -112,11 +112,12 @@ func (x *exchange) adopt(s *Session, m *Message) bool {
 	if back {
 		s.unpark(x.peer.Transport)
 	}
+	former, moves := s.sock, s.sock != x.sock
 	if x.sock == nil {
+		moves = moves || s.http != x.peer.Transport // with TrustClientSession
 		s.http = x.peer.Transport
 	}
-	former := s.sock
-	if former != x.sock {
+	if moves {
 		s.leaveSocket(x.peer.Transport)
 		if x.sock != nil {
 			if !x.sock.carried && s.cookie != "" {
