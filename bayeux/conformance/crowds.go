@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -97,35 +98,47 @@ func idleCrowd(l *Line) {
 	if n <= 0 {
 		n = defaultCrowd
 	}
-	clients := make([]*Client, n)
-	var arriving []func()
-	for first := range 50 {
-		arriving = append(arriving, func() {
-			for i := first; i < n; i += 50 {
-				clients[i] = l.Connected()
-			}
-		})
+	var (
+		arrived sync.WaitGroup
+		doors   = make(chan struct{}, 50)
+		full    = make(chan struct{}) // closed when all are there
+		began   time.Time             // then
+	)
+	arrived.Add(n)
+	enter := func() *Client {
+		doors <- struct{}{}
+		defer func() { <-doors }()
+		defer arrived.Done()
+		return l.Connected()
 	}
-	l.Together(arriving...)
-
-	began := time.Now()
-	staying := []func(){func() {
+	tasks := []func(){func() {
+		arrived.Wait()
+		began = time.Now()
+		close(full)
 		l.Pause(timeout)
 		before := resident(l.Server().PID())
-		l.Pause(3*timeout - time.Since(began))
+		l.Pause(2 * timeout)
 		after := resident(l.Server().PID())
 		if after > before*3/2+16<<20 && !l.suite.Reference { // how a virtual machine keeps its heap is its own affair
 			l.Errorf("%d sessions: %d MiB after one time-out, %d MiB after three", n, before>>20, after>>20)
 		}
 	}}
-	for _, c := range clients {
-		staying = append(staying, func() {
-			for time.Since(began) < 3*timeout {
+	for range n {
+		tasks = append(tasks, func() {
+			c := enter()
+			for {
 				c.Connect() // ends the check when the session has expired
+				select {
+				case <-full:
+					if time.Since(began) > 3*timeout {
+						return
+					}
+				default:
+				}
 			}
 		})
 	}
-	l.Together(staying...)
+	l.Together(tasks...)
 }
 
 // resident is the memory of a process, in bytes; 0 where that is not known.
