@@ -2,7 +2,6 @@ package interop_test
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -146,8 +145,9 @@ func newGate(t *testing.T, s *server) *gate {
 	return g
 }
 
-func (g *gate) String() string {
+// seen is how many upgrades it has refused, and how many browser cookies there were.
+func (g *gate) seen() (refused, cookies int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return fmt.Sprintf("%d upgrades refused, %d browser cookies", g.refused, len(g.cookies))
+	return g.refused, len(g.cookies)
 }

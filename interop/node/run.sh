@@ -8,7 +8,7 @@ set -u
 cd "$(dirname "$0")" || exit 1
 server=${1:-http://127.0.0.1:8080}
 
-npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || exit 1
+../../tools/npm-ci . || exit 1
 
 passed=0
 failed=0

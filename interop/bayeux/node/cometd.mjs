@@ -9,8 +9,20 @@ const { library } = workerData;
 const load = (module) => import(module).then((m) => m.default ?? m);
 
 const { adapt } = await load(library === "cometd-9" ? "cometd-nodejs-client-2" : "cometd-nodejs-client-1");
-adapt();
-addScripts();
+const cookies = new Map(); // of the page: host -> name -> "name=value"
+adapt({
+  cookies: {
+    storeCookie({ hostname }, header, done) {
+      const pair = header.split(";")[0].trim();
+      cookies.set(hostname, { ...cookies.get(hostname), [pair.split("=")[0]]: pair });
+      done();
+    },
+    retrieveCookies(context, { hostname }, done) {
+      done(null, Object.values(cookies.get(hostname) ?? {}));
+    },
+  },
+});
+const dropScripts = addScripts();
 const { CometD } = await load(library);
 const ack = await load(`${library}/AckExtension.js`);
 const AckExtension = ack.AckExtension ?? ack;
@@ -23,6 +35,11 @@ const confirmed = (start) =>
   new Promise((resolve, reject) =>
     start((reply) => (reply.successful ? resolve(reply) : reject(Object.assign(new Error(reason(reply)), "data" in reply && { data: reply.data })))),
   );
+
+const leave = () => {
+  cookies.clear();
+  dropScripts();
+};
 
 serve((settings, tell) => {
   const cometd = new CometD();
@@ -112,5 +129,10 @@ serve((settings, tell) => {
       await confirmed((done) => cometd.disconnect(done));
       state("disconnected");
     },
+    async close() {
+      if (!cometd.isDisconnected()) {
+        await confirmed((done) => cometd.disconnect(done));
+      }
+    },
   };
-});
+}, leave);

@@ -8,38 +8,70 @@ import { Worker } from "node:worker_threads";
 
 const library = process.argv[2];
 const { name, version } = createRequire(import.meta.url)(`${library}/package.json`);
-const page = new URL(name === "faye" ? "faye.mjs" : "cometd.mjs", import.meta.url);
+const script = new URL(name === "faye" ? "faye.mjs" : "cometd.mjs", import.meta.url);
 const tell = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 
-const browsers = new Map(); // name -> { worker, clients: a Set of names }
+const browsers = new Map(); // name -> page
 const browserOf = new Map(); // client -> name
+const left = []; // pages whose clients have all gone orderly: another browser may have them, which is faster than a new one
+
+class Page {
+  clients = new Set();
+  #closing = new Map(); // number of the order -> what to do with its answer
+  #worker = new Worker(script, { workerData: { library }, stdout: true, stderr: true });
+
+  constructor() {
+    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
+      stream.on("data", (text) => process.stderr.write(text));
+    }
+    this.#worker.on("message", (line) => (this.#closing.get(line.n) ?? tell)(line));
+    this.#worker.on("error", (error) => {
+      throw error; // a driver that fails ends, so that the test notices
+    });
+  }
+
+  order(order) {
+    this.#worker.postMessage(order);
+  }
+
+  // close resolves to whether the client has gone orderly.
+  close(order) {
+    return new Promise((resolve) => {
+      const late = setTimeout(resolve, 500, false);
+      this.#closing.set(order.n, ({ ok }) => {
+        clearTimeout(late);
+        this.#closing.delete(order.n);
+        resolve(ok);
+      });
+      this.order(order);
+    });
+  }
+
+  terminate() {
+    return this.#worker.terminate();
+  }
+}
 
 function open({ client, browser }) {
   if (!browsers.has(browser)) {
-    const worker = new Worker(page, { workerData: { library }, stdout: true, stderr: true });
-    for (const stream of [worker.stdout, worker.stderr]) {
-      stream.on("data", (text) => process.stderr.write(text));
-    }
-    worker.on("message", tell);
-    worker.on("error", (error) => {
-      throw error; // a driver that fails ends, so that the test notices
-    });
-    browsers.set(browser, { worker, clients: new Set() });
+    browsers.set(browser, left.pop() ?? new Page());
   }
   browsers.get(browser).clients.add(client);
   browserOf.set(client, browser);
 }
 
-// A client alone cannot be silenced without a word to the server, but its page can be closed.
-async function close(client) {
-  const browser = browserOf.get(client);
-  browserOf.delete(client);
-  const { worker, clients } = browsers.get(browser) ?? {};
-  clients?.delete(client);
-  if (clients?.size === 0) {
-    browsers.delete(browser);
-    await worker.terminate();
+async function close(order) {
+  const browser = browserOf.get(order.client);
+  const page = browsers.get(browser);
+  if (page) {
+    browserOf.delete(order.client);
+    page.clients.delete(order.client);
+    page.spoilt = !(await page.close(order)) || page.spoilt;
+    if (page.clients.size === 0 && browsers.delete(browser)) {
+      page.spoilt ? await page.terminate() : left.push(page);
+    }
   }
+  tell({ n: order.n, ok: true });
 }
 
 tell({
@@ -52,15 +84,15 @@ tell({
 for await (const line of createInterface({ input: process.stdin })) {
   const order = JSON.parse(line);
   if (order.do === "close") {
-    close(order.client).then(() => tell({ n: order.n, ok: true }));
+    close(order);
     continue;
   }
   if (order.do === "open") {
     open(order);
   }
-  const browser = browsers.get(browserOf.get(order.client));
-  if (browser) {
-    browser.worker.postMessage(order);
+  const page = browsers.get(browserOf.get(order.client));
+  if (page) {
+    page.order(order);
   } else {
     tell({ n: order.n, ok: false, error: `no client ${order.client}` });
   }

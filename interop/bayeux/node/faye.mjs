@@ -6,6 +6,8 @@ import { serve, states } from "./serve.mjs";
 
 const { Client } = createRequire(import.meta.url)("faye");
 
+const leave = () => {}; // each client has cookies of its own
+
 serve(({ url, transports, backoff }, tell) => {
   const client = new Client(url, { ...(backoff && { retry: backoff / 1000 }) });
   if (!transports.includes("websocket")) {
@@ -22,6 +24,7 @@ serve(({ url, transports, backoff }, tell) => {
   let first = true;
   let shaken = { resolve() {}, reject() {} }; // who waits for the handshake
   let connects = 0;
+  let gone = false;
   const dropped = new Map(); // channel -> who waits for the end of its subscription
   let missing; // channels that are not confirmed again, after a handshake of the library's own
 
@@ -109,7 +112,13 @@ serve(({ url, transports, backoff }, tell) => {
     },
     async disconnect() {
       await client.disconnect();
+      gone = true;
       state("disconnected");
     },
+    async close() {
+      if (!gone && !(await client.disconnect()?.then(() => true))) {
+        throw new Error("it may try for ever");
+      }
+    },
   };
-});
+}, leave);
