@@ -66,10 +66,12 @@ serve((settings, tell) => {
   });
 
   const state = states(tell);
+  const perhapsEnded = () => setImmediate(() => cometd.isDisconnected() && state("disconnected"));
   cometd.addListener("/meta/connect", ({ successful }) => {
     state(successful ? "connected" : "broken");
-    setImmediate(() => cometd.isDisconnected() && state("disconnected"));
+    perhapsEnded();
   });
+  cometd.addListener("/meta/disconnect", perhapsEnded); // the server's, without a connect under way
 
   const heard = (subscription) => ({ channel, data }) => tell({ event: "message", subscription, channel, data });
   const subscriptions = new Map(); // channel -> what the library gave for it
