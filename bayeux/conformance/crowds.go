@@ -193,7 +193,8 @@ func heard(l *Line, subscribers, publishers, n int) [][]string {
 	return all
 }
 
-// catchUp lets n messages of the given size wait for a client that acknowledges what it gets, and returns the answers that brought them. It demands that all came, in order.
+// catchUp lets n messages of the given size wait for a client that acknowledges what it gets, and returns the answers that brought them. It demands that all
+// came, in order.
 func catchUp(l *Line, n, size int) (answers []Answer) {
 	a, b := acknowledging(l, 0)
 	filling := strings.Repeat("x", size)

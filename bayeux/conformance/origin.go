@@ -21,7 +21,9 @@ func originChecks() []Check {
 			}
 		}},
 		{N: 34, Title: "other origins may not", Rules: []string{"CO-1", "CO-4"}, On: []Transport{L}, Mark: O, Options: origins, Run: func(l *Line) {
-			for _, origin := range []string{"https://evil.example", "http://good.example", "https://good.example.evil.example", "https://evilgood.example", "https://good.example:8443", "null"} {
+			for _, origin := range []string{
+				"https://evil.example", "http://good.example", "https://good.example.evil.example", "https://evilgood.example", "https://good.example:8443", "null",
+			} {
 				r := l.Browser().Request(http.MethodPost, "", handshake, Fields{"Origin": origin})
 				Is(l, "the status for "+origin, r.Status, http.StatusForbidden)
 				Is(l, "Access-Control-Allow-Origin for "+origin, r.Header.Get("Access-Control-Allow-Origin"), "")

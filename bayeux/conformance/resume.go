@@ -106,12 +106,11 @@ func resumeChecks() []Check {
 			l.Need("the connect by POST", r.Err)
 			Is(l, "its status", r.Status, http.StatusInternalServerError)
 		}},
-		{N: 42, Title: "long-polling to websocket with a foreign cookie", Rules: []string{"16", "CK-5"}, On: []Transport{L}, Mark: D, Run: func(l *Line) {
-			a, other := l.Connected(), l.Connected()
-			w := l.ClientOn(W, other.Browser)
-			w.ID = a.ID
-			Is(l, "the error", w.Do(Connect(W).with(M{"advice": M{"timeout": 0}})).Reply().ErrorText(), "402::session_unknown")
-		}},
+		{
+			N: 42, Title: "long-polling to websocket with a foreign cookie", Rules: []string{"16", "CK-5"}, On: []Transport{L}, Mark: D,
+			Run:       func(l *Line) { Is(l, "the error", foreignCookie(l).ErrorText(), "402::session_unknown") },
+			Reference: func(l *Line) { l.Has("the reply", foreignCookie(l), `{"successful":true}`) },
+		},
 		{
 			N: 42, Title: "websocket to long-polling", Rules: []string{"16", "WS-5", "XT-3"}, On: []Transport{W}, Mark: D,
 			Run: func(l *Line) {

@@ -42,7 +42,9 @@ func websocketChecks() []Check {
 			r := l.Client().Raw(`{"channel":"/meta/handshake","id":"1"}`, 1).Reply()
 			l.Has("the reply", r, `{"id":"1","successful":true}`)
 		}},
-		{N: 36, Title: "binary frames are ignored", Rules: []string{"WS-7"}, On: on, Mark: R, Run: func(l *Line) { ignored(l, ws.OpBinary, `[{"channel":"/meta/handshake","id":"1"}]`) }},
+		{N: 36, Title: "binary frames are ignored", Rules: []string{"WS-7"}, On: on, Mark: R, Run: func(l *Line) {
+			ignored(l, ws.OpBinary, `[{"channel":"/meta/handshake","id":"1"}]`)
+		}},
 		{
 			N: 36, Title: "empty text frames are ignored", Rules: []string{"WS-7"}, On: on, Mark: D,
 			Run: func(l *Line) { ignored(l, ws.OpText, "") },
