@@ -244,7 +244,7 @@ func (c *conn) pass(w *way, to, from *net.TCPConn) {
 			c.cut(fault.Reset)
 			return
 		case errors.Is(err, io.EOF):
-			to.CloseWrite()
+			_ = to.CloseWrite() // the other side may have gone
 			return
 		case err != nil:
 			c.end()
@@ -276,6 +276,6 @@ func (c *conn) close() {
 }
 
 func reset(conn *net.TCPConn) {
-	conn.SetLinger(0)
+	_ = conn.SetLinger(0)
 	conn.Close()
 }

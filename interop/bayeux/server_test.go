@@ -55,7 +55,7 @@ func (s *server) start(address string) {
 		s.t.Fatal(err)
 	}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
-	ok := false
+	var ok bool
 	if s.address, ok = strings.CutPrefix(strings.TrimSpace(line), "listening "); !ok {
 		s.t.Fatalf("the server says %q: %v\n%s", line, err, s.log.String())
 	}
