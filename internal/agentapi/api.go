@@ -66,7 +66,7 @@ func DefaultSettings() Settings {
 			"chat.nickname": "$Agent.UserName$", "chat.typing-is-enabled": "true", "chat.typing-timeout": "10",
 		}},
 		Notifications: Notifications{
-			Transports: []string{"websocket", "long-polling"}, Timeout: 30 * time.Second, MaxInterval: 10 * time.Second, MaxSessionsPerBrowser: 3,
+			Transports: []string{"websocket", "long-polling", "callback-polling"}, Timeout: 30 * time.Second, MaxInterval: 10 * time.Second, MaxSessionsPerBrowser: 3,
 		},
 	}
 }

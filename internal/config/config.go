@@ -52,7 +52,7 @@ type Config struct {
 
 // Agent are the settings of the agent API and its notifications.
 type Agent struct {
-	Transports            []string      `yaml:"transports" default:"websocket,long-polling" help:"CometD transports, in the order in which they are offered. There is callback-polling (JSONP) too."`
+	Transports            []string      `yaml:"transports" default:"websocket,long-polling,callback-polling" help:"CometD transports, in the order in which they are offered."`
 	Timeout               time.Duration `yaml:"timeout" default:"30s" help:"How long a CometD connect is held when there is nothing to say."`
 	Interval              time.Duration `yaml:"interval" default:"0s" help:"Pause that clients are asked to make between two connects."`
 	MaxInterval           time.Duration `yaml:"max-interval" default:"10s" help:"A CometD session without a connect for so long is removed."`

@@ -60,7 +60,7 @@ agent:
 		body       int64
 		data       string
 	}
-	def := values{"127.0.0.1:8080", 1, 30 * time.Second, false, "websocket long-polling", 262144, "./halley-data"}
+	def := values{"127.0.0.1:8080", 1, 30 * time.Second, false, "websocket long-polling callback-polling", 262144, "./halley-data"}
 	fromFile := values{"127.0.0.1:1", 1, time.Second, true, "long-polling", 1024, "./halley-data"}
 	fromEnv := values{"127.0.0.1:2", 2, 2 * time.Second, false, "websocket long-polling", 2048, "./halley-data"}
 	fromFlags := values{"127.0.0.1:3", 3, 3 * time.Second, false, "websocket long-polling", 4096, "./halley-data"}
