@@ -113,6 +113,10 @@ func idleCrowd(l *Line) {
 	}
 	tasks := []func(){func() {
 		arrived.Wait()
+		if l.failed() {
+			close(full) // everybody may go
+			return
+		}
 		began = time.Now()
 		close(full)
 		l.Pause(timeout)

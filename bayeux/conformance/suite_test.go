@@ -23,7 +23,7 @@ func TestNoCheckPassesOnAServerThatOnlyFails(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(answer)
 			defer server.Close()
-			suite := Suite{Target: anyOptions{URL(server.URL)}}
+			suite := Suite{Target: anyOptions{URL(server.URL)}, Crowd: 10}
 			for _, r := range suite.Run(t.Context(), Checks()) {
 				if r.Verdict != Fail {
 					t.Errorf("%v", r)
