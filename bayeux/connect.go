@@ -166,6 +166,7 @@ func (x *exchange) endAnswer() {
 	if s := x.session; s != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		x.apart()
 		if s.held != nil && s.held.poll == x {
 			s.release(causeGone)
 		}

@@ -21,6 +21,7 @@ type exchange struct {
 	conn     *trackedConn
 	alone    bool     // one message in the array
 	pressed  bool     // more waits to be read: writing is left to others
+	grouped  bool     // holds back the session's deliveries
 	session  *Session // the one that the messages belong to (LP-6, WS-9)
 	made     *Session // by a handshake in this array
 	shaken   bool     // a handshake was seen
@@ -262,6 +263,7 @@ func (x *exchange) completeLocked() response {
 		events, items = s.takeBatch()
 	}
 	s.srv.counters.delivered.Add(int64(len(events) + len(items)))
+	x.apart()
 
 	open := items // what no parcel holds yet
 	replies := make([]reply, 0, len(x.answers))

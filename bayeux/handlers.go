@@ -26,7 +26,8 @@ type Listener func(ctx context.Context, from *Session, m *Message) error
 
 // Handler answers what clients publish on a service channel. A non-nil answer is
 // delivered to the sender as a message on the same channel (PUB-10); errors are
-// as with a Listener.
+// as with a Listener. What it delivers to the sender itself, whose request came
+// over HTTP, leaves with the response: do not wait for an answer to that.
 type Handler func(ctx context.Context, from *Session, m *Message) (answer jsontext.Value, err error)
 
 // CallFailure is the error by which the handler of a remote call tells its

@@ -452,6 +452,7 @@ func (x *exchange) publish(ctx context.Context, s *Session, m *Message) reply {
 		return x.failed(m, publishDenied, err)
 	}
 	srv.channels.create(name)
+	x.together(s)
 	for _, l := range srv.channels.listening(name) {
 		switch err := l.fn(l.params.with(ctx), s, m); {
 		case errors.Is(err, ErrTaken):

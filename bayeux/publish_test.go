@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -428,4 +429,32 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// DEL-1, DEL-4, PUB-10: what a request makes for its own session rides on its response, while a connect is held; what comes
+// later releases that.
+func TestOwnMessagesStayTogether(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := startInMemory(t, Options{})
+		must(t, b.srv.Service("/service/echo", func(_ context.Context, from *Session, m *Message) (jsontext.Value, error) {
+			return m.Data, from.Deliver("/told", m.Data)
+		}))
+		c := b.polling()
+		handshake(t, c, "")
+		subscribe(t, c, "/s")
+		held := c.begin(connectMessage("1", ""))
+		synctest.Wait()
+		same(t, c.ask(`[{"channel":"/s","id":"2","clientId":"<A>","data":1},{"channel":"/s","id":"3","clientId":"<A>","data":2},{"channel":"/s","id":"4","clientId":"<A>","data":3}]`),
+			`{"channel":"/s","data":1}`, `{"channel":"/s","data":2}`, `{"channel":"/s","data":3}`,
+			`{"channel":"/s","id":"2","successful":true}`, `{"channel":"/s","id":"3","successful":true}`, `{"channel":"/s","id":"4","successful":true}`)
+		same(t, c.ask(`[{"channel":"/service/echo","id":"5","clientId":"<A>","data":[1]}]`),
+			`{"channel":"/told","data":[1]}`, `{"channel":"/service/echo","data":[1]}`, `{"channel":"/service/echo","id":"5","successful":true}`)
+		synctest.Wait()
+		if held.isDone() {
+			t.Fatal("the held connect was answered")
+		}
+		b.publish("/s", "4")
+		same(t, held.wait(), `{"channel":"/s","data":4}`, `{"channel":"/meta/connect","id":"1","successful":true}`)
+	})
 }
