@@ -202,7 +202,7 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 	}
 	s.ack = srv.with[ExtensionAck] && m.extMember("ack").Kind() == 't' // AK-1
 	if stream := srv.opt.streamOf(s.principal); stream != "" {
-		head, err := srv.opt.Source.Head(ctx, stream)
+		head, err := srv.sourceHead(ctx, stream)
 		if err != nil {
 			r := x.failed(m, handshakeFailed, err)
 			r.advice = &Advice{Reconnect: ReconnectHandshake, Interval: v.interval, Timeout: v.timeout}
@@ -352,7 +352,7 @@ func (x *exchange) headFor(ctx context.Context, s *Session) (int64, error) {
 	if s.cur == nil {
 		return 0, nil
 	}
-	head, err := x.srv.opt.Source.Head(ctx, s.cur.stream)
+	head, err := x.srv.sourceHead(ctx, s.cur.stream)
 	if err == nil {
 		x.srv.sessions.learn(s.cur.stream, head, time.Now())
 	}

@@ -99,7 +99,6 @@ func (p *pushers) work() {
 // push reads for all sessions of a stream that can send at once. Sessions at the
 // same position share the reading.
 func (srv *Server) push(stream string) {
-	defer srv.recovered("Source", func() {})
 	ctx := srv.ctx
 	for {
 		at := make(map[int64][]*Session)
@@ -133,9 +132,8 @@ func (srv *Server) sayLastWords(w lastWords) {
 		defer s.mu.Unlock()
 		s.farewell()
 	}()
-	defer srv.recovered("Source", func() {})
 	ctx, stream := srv.ctx, s.cur.stream
-	head, err := srv.opt.Source.Head(ctx, stream)
+	head, err := srv.sourceHead(ctx, stream)
 	for range lastPages {
 		s.mu.Lock()
 		s.cur.drop()

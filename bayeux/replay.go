@@ -57,7 +57,7 @@ func (x *exchange) beginning(ctx context.Context, s *Session, asked jsontext.Val
 
 // keptAfter is the position after which the stream has everything.
 func (x *exchange) keptAfter(ctx context.Context, s *Session, head int64) (int64, error) {
-	oldest, err := x.srv.opt.Source.After(ctx, s.cur.stream, 0, 1)
+	oldest, err := x.srv.sourceAfter(ctx, s.cur.stream, 0, 1)
 	if err != nil || len(oldest) == 0 {
 		return head, err
 	}

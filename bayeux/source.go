@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -52,10 +53,9 @@ func (srv *Server) catchUp(ctx context.Context, s *Session) (read bool) {
 	if s.cur == nil {
 		return true
 	}
-	defer srv.recovered("Source", func() { read = false })
 	stream := s.cur.stream
 	if time.Since(srv.sessions.known(stream).checked) > headAge {
-		head, err := srv.opt.Source.Head(ctx, stream)
+		head, err := srv.sourceHead(ctx, stream)
 		if err != nil {
 			srv.sourceFailed(ctx, stream, err)
 			return false
@@ -71,6 +71,25 @@ func (srv *Server) catchUp(ctx context.Context, s *Session) (read bool) {
 			srv.sourceFailed(ctx, stream, err)
 			return false
 		}
+	}
+}
+
+// sourceHead is Source.Head. A panic there is an error like any other (ER-1).
+func (srv *Server) sourceHead(ctx context.Context, stream string) (head int64, err error) {
+	defer caught(&err)
+	return srv.opt.Source.Head(ctx, stream)
+}
+
+// sourceAfter is the same for Source.After.
+func (srv *Server) sourceAfter(ctx context.Context, stream string, after int64, limit int) (entries []Entry, err error) {
+	defer caught(&err)
+	return srv.opt.Source.After(ctx, stream, after, limit)
+}
+
+// caught is deferred where a panic of server code is to be the error of the function.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, stack())
 	}
 }
 
@@ -130,7 +149,7 @@ type record struct {
 }
 
 func (srv *Server) readRecords(ctx context.Context, stream string, after int64) ([]record, error) {
-	entries, err := srv.opt.Source.After(ctx, stream, after, srv.opt.MaxBatch)
+	entries, err := srv.sourceAfter(ctx, stream, after, srv.opt.MaxBatch)
 	if err != nil {
 		return nil, err
 	}

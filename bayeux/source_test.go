@@ -20,6 +20,7 @@ type journal struct {
 	streams map[string][]Entry
 	epoch   int64
 	broken  bool
+	panics  bool // when broken
 	heads   int
 	reads   int
 	pruned  int64 // how many of each stream are not kept
@@ -45,7 +46,7 @@ func (j *journal) Head(_ context.Context, user string) (int64, error) {
 	defer j.mu.Unlock()
 	j.heads++
 	if j.broken {
-		return 0, errors.New("no disk")
+		return 0, j.fail()
 	}
 	return j.headLocked(user), nil
 }
@@ -55,7 +56,7 @@ func (j *journal) After(_ context.Context, user string, after int64, limit int) 
 	defer j.mu.Unlock()
 	j.reads++
 	if j.broken {
-		return nil, errors.New("no disk")
+		return nil, j.fail()
 	}
 	if j.limit > 0 {
 		limit = min(limit, j.limit)
@@ -63,6 +64,13 @@ func (j *journal) After(_ context.Context, user string, after int64, limit int) 
 	first := max(after-j.epoch<<31, j.pruned, 0)
 	rest := j.streams[user][min(first, int64(len(j.streams[user]))):]
 	return append([]Entry(nil), rest[:min(limit, len(rest))]...), nil
+}
+
+func (j *journal) fail() error {
+	if j.panics {
+		panic("no disk")
+	}
+	return errors.New("no disk")
 }
 
 func (j *journal) setBroken(b bool) { j.mu.Lock(); j.broken = b; j.mu.Unlock() }
@@ -315,10 +323,15 @@ func TestLostWake(t *testing.T) {
 	})
 }
 
-// A Source that fails costs time, not messages (ER-1).
+// A Source that fails, in whichever way, costs time, not messages (ER-1).
 func TestBrokenSource(t *testing.T) {
 	t.Parallel()
-	opt := func() Options { return Options{Source: &journal{}} }
+	t.Run("errors", func(t *testing.T) { brokenSource(t, func() Options { return Options{Source: &journal{}} }) })
+	t.Run("panics", func(t *testing.T) { brokenSource(t, func() Options { return Options{Source: &journal{panics: true}} }) })
+}
+
+func brokenSource(t *testing.T, opt func() Options) {
+	t.Helper()
 	overBoth(t, opt, func(t *testing.T, b *bench, open func(string) client) {
 		c := open("dana")
 		j := b.srv.opt.Source.(*journal)
