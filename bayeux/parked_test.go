@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -239,4 +240,37 @@ func TestParkedIsTold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// DEL-14, SS-2: a connect reply that is written late, when its session has gone on elsewhere and was parked, leaves the window as it is.
+func TestParkedWhileReplying(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := startInMemory(t, parking(time.Hour)())
+		c := b.pollingAs("dana")
+		handshake(t, c, "")
+		subscribe(t, c, "/s")
+		u, _ := url.Parse("http://desk.example/")
+		body := strings.ReplaceAll(connectMessage("1", ""), "<A>", c.id())
+		stuck, err := b.dial()
+		must(t, err)
+		defer stuck.Close()
+		_, err = fmt.Fprintf(stuck, "POST / HTTP/1.1\r\nHost: desk.example\r\nX-User: dana\r\nCookie: %s\r\nContent-Length: %d\r\n\r\n%s", c.hc.Jar.Cookies(u)[0], len(body), body)
+		must(t, err)
+		synctest.Wait()
+		b.publish("/s", "1") // releases the connect, whose reply nobody reads
+		k := b.websocket(asUser("dana"))
+		k.setID(c.id())
+		k.send(`[{"channel":"/x","clientId":"<A>"}]`)
+		k.receive()
+		must(t, k.conn.Close())
+		pass(15 * time.Second)
+		if st := b.srv.Stats(); st.Parked != 1 {
+			t.Fatalf("not parked: %+v", st)
+		}
+		pass(time.Minute) // the write is given up after 30 s
+		if st := b.srv.Stats(); st.Parked != 1 || st.Expired != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
 }

@@ -278,9 +278,10 @@ func (s *Session) expireIn(d time.Duration) {
 }
 
 // linger sets the deadline that runs after a connect, unless the next one is
-// there already (SS-2, SS-11). s.mu is held.
+// there already (SS-2, SS-11), or the session went on without it and was parked
+// since. s.mu is held.
 func (s *Session) linger(c *connect) {
-	if s.held == nil && s.connects == c.no {
+	if s.held == nil && s.connects == c.no && !s.parked {
 		s.expireIn(c.interval + c.times.maxInterval)
 	}
 }
