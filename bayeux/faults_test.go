@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,4 +267,49 @@ func TestNothingBeginsAtShutdown(t *testing.T) {
 			t.Errorf("%s: %s %v", name, resp.Status, resp.Header)
 		}
 	}
+}
+
+// A session whose handshake is under way while the server shuts down ends with it, and server code hears so.
+func TestHandshakeAtShutdown(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []Transport{LongPolling, WebSocket} {
+		bubble(t, func(t *testing.T) {
+			var living atomic.Int64
+			p := slowPolicy{goOn: make(chan struct{})}
+			b := startInMemory(t, Options{
+				Policy: p, OnSession: func(*Session) { living.Add(1) },
+				OnEnd: func(_ *Session, why EndReason) {
+					if why == EndShutdown {
+						living.Add(-1)
+					}
+				},
+			})
+			var c client = b.polling()
+			if transport == WebSocket {
+				c = b.websocket(nil)
+			}
+			asked := c.begin(`[{"channel":"/meta/handshake"}]`)
+			synctest.Wait()
+			down := make(chan error, 1)
+			go func() { down <- b.srv.Shutdown(context.Background()) }()
+			synctest.Wait()
+			close(p.goOn)
+			<-asked.done
+			must(t, <-down)
+			if n := b.srv.Stats().Sessions; n != 0 || living.Load() != 0 {
+				t.Errorf("%s: %d sessions, %d that server code believes in", transport, n, living.Load())
+			}
+		})
+	}
+}
+
+// slowPolicy lets clients shake hands when goOn is closed.
+type slowPolicy struct {
+	DefaultPolicy
+	goOn chan struct{}
+}
+
+func (p slowPolicy) CanHandshake(context.Context, Peer, *Message) error {
+	<-p.goOn
+	return nil
 }

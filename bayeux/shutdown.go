@@ -65,9 +65,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.spread.Store(int64(min(over/2, maxJitter)))
 	srv.draining.Store(true)
 	srv.sendAway(ctx, over)
-	for _, s := range srv.sessions.all() {
-		s.remove(EndShutdown)
-	}
+	srv.endSessions()
 	for _, k := range srv.sockets.list() { // whose session has gone before
 		k.close(ws.StatusGoingAway)
 	}
@@ -75,12 +73,19 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	defer srv.cancel()
 	select {
 	case <-srv.tasks.idle:
+		srv.endSessions() // those whose handshake was under way
 		return nil
 	case <-ctx.Done():
 		for _, k := range srv.sockets.list() {
 			k.abort()
 		}
 		return ctx.Err()
+	}
+}
+
+func (srv *Server) endSessions() {
+	for _, s := range srv.sessions.all() {
+		s.remove(EndShutdown)
 	}
 }
 
