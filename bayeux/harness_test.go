@@ -83,6 +83,11 @@ func serveOn(t testing.TB, opt Options, ln net.Listener, dial func() (net.Conn, 
 		if err := b.srv.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
+		b.srv.writers.mu.Lock()
+		defer b.srv.writers.mu.Unlock()
+		if n := b.srv.writers.running; n != 0 {
+			t.Errorf("shutdown: %d writers are left", n)
+		}
 		_ = b.http.Close()
 		<-served
 	})

@@ -17,7 +17,8 @@ import (
 //
 //   - Order of locks: Server.order (a stripe) → channels.mu → Session.mu →
 //     socket.mu → one of sessions.mu, browsers.mu, sockets.mu, pushers.mu,
-//     writers.mu → tasks.mu. Who holds one may take those to its right only.
+//     writers.mu, trackedConn.mu → tasks.mu. Who holds one may take those to its
+//     right only.
 //   - Nothing of the embedding server (policy, listener, handler, source, hook) is
 //     called with a lock held, and nothing is read from or written to the network.
 //   - What a session sends is chosen under its lock at the moment of sending, so
@@ -25,8 +26,9 @@ import (
 //   - A message is encoded when it is queued, once for all who get it.
 //   - Goroutines: one reader per websocket; while they have work up to 2 × CPU each
 //     of writers and stream readers, and a writer for each websocket whose peer is
-//     slow; those of timers that fired. All but the writers, for whose work the
-//     sockets' readers wait, are counted in Server.tasks, and Shutdown waits for them.
+//     slow; those of timers that fired. Shutdown waits for all. They are counted in
+//     Server.tasks, which lets none begin any more; the writers apart, who go on until
+//     the sockets' readers, waiting for what is written to them, have ended.
 
 // Server is one mount of the protocol: an http.Handler with its own sessions,
 // channels and options.

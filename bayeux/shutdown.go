@@ -73,7 +73,8 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	defer srv.cancel()
 	select {
 	case <-srv.tasks.idle:
-		srv.endSessions() // those whose handshake was under way
+		srv.endSessions()      // those whose handshake was under way
+		srv.writers.all.Wait() // no socket is left that they could write to
 		return nil
 	case <-ctx.Done():
 		for _, k := range srv.sockets.list() {

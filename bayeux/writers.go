@@ -17,12 +17,12 @@ type writers struct {
 	queue   []*socket
 	running int
 	most    int
+	all     sync.WaitGroup
 }
 
 func (w *writers) init() { w.most = 2 * runtime.GOMAXPROCS(0) }
 
-// later lists claimed sockets. Their readers wait for what is done for them, so
-// that nobody need wait for the goroutines themselves.
+// later lists claimed sockets. Their readers wait for what is done for them.
 func (w *writers) later(claimed ...*socket) {
 	if len(claimed) == 0 {
 		return
@@ -30,9 +30,14 @@ func (w *writers) later(claimed ...*socket) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue = append(w.queue, claimed...)
+	w.start()
+}
+
+// start sees to it that somebody works. w.mu is held.
+func (w *writers) start() {
 	if w.running < w.most {
 		w.running++
-		go w.work()
+		w.all.Go(w.work)
 	}
 }
 
@@ -42,9 +47,8 @@ func (w *writers) work() {
 	for len(w.queue) > 0 {
 		k := w.queue[0]
 		w.queue = w.queue[1:]
-		if len(w.queue) > 0 && w.running < w.most {
-			w.running++
-			go w.work()
+		if len(w.queue) > 0 {
+			w.start()
 		}
 		w.mu.Unlock()
 		more := k.writeOnce()
@@ -134,7 +138,7 @@ func (k *socket) writeOnce() bool {
 		return false
 	}
 	if !l.try(k.raw) {
-		go k.finishWrite(l) // the reader waits for the claim's end
+		k.srv.writers.all.Go(func() { k.finishWrite(l) })
 		return false
 	}
 	return k.wrote(&l)
