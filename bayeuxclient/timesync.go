@@ -38,7 +38,7 @@ func (c *Client) Clock() (offset, lag time.Duration, ok bool) {
 	return offset / n, lag / n, true
 }
 
-// ask returns the question that a message carries [TS-1]. It tells what is known, so that a server need not answer for ever [TS-3].
+// askTime returns the question that a message carries [TS-1]. It tells what is known, so that a server need not answer for ever [TS-3].
 func (c *Client) askTime() jsontext.Value {
 	offset, lag, _ := c.Clock()
 	return jsontext.Value(fmt.Sprintf(`{"tc":%d,"l":%d,"o":%d}`, time.Now().UnixMilli(), lag.Milliseconds(), offset.Milliseconds()))
