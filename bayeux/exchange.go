@@ -20,6 +20,7 @@ type exchange struct {
 	sock     *socket // nil over HTTP
 	conn     *trackedConn
 	alone    bool     // one message in the array
+	names    int      // in subscriptions
 	pressed  bool     // more waits to be read: writing is left to others
 	grouped  bool     // holds back the session's deliveries
 	session  *Session // the one that the messages belong to (LP-6, WS-9)

@@ -287,9 +287,6 @@ func readAdvice(v jsontext.Value) requestAdvice {
 	return a
 }
 
-// maxAdvised keeps a number of milliseconds within what a time.Duration holds.
-const maxAdvised = 365 * 24 * time.Hour
-
 // milliseconds reads a time that is not negative, else -1.
 func milliseconds(v jsontext.Value) time.Duration {
 	if v.Kind() != '0' {
@@ -299,7 +296,7 @@ func milliseconds(v jsontext.Value) time.Duration {
 	if err != nil && !errors.Is(err, strconv.ErrRange) || f < 0 {
 		return -1
 	}
-	return time.Duration(min(f, float64(maxAdvised/time.Millisecond))) * time.Millisecond
+	return time.Duration(min(f, float64(longestTime/time.Millisecond))) * time.Millisecond
 }
 
 // eachMember calls fn for the members of a valid object, in order.

@@ -295,7 +295,10 @@ func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) reply 
 		return x.failed(m, subscribeFailed, err)
 	}
 	asked := s.positionsAsked(m)
-	for _, name := range names {
+	for i, name := range names {
+		if i == x.srv.opt.MaxSubscriptionsPerSession { // SUB-11, also where nothing is recorded
+			return x.failed(m, subscribeDenied, &Refusal{Reason: reasonTooMany})
+		}
 		if n, err := x.maySubscribe(ctx, s, name, m); err != nil {
 			return x.failed(m, n, err)
 		}
@@ -335,6 +338,7 @@ func (x *exchange) subscriptionsOf(m *Message) ([]string, *reply) {
 		return nil, &r
 	}
 	names, ok := m.subscriptions()
+	x.names += len(names)
 	for i, name := range names {
 		ok = ok && validChannel(name, x.srv.opt.ValidateMessageFields != On)
 		names[i] = lookupName(name)

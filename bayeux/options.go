@@ -105,7 +105,7 @@ type Options struct {
 	MaxMessagesPerRequest int
 	// MaxMessageRate is how many messages a second are read from one connection for
 	// long; a second's worth may come at once. Frames and requests without a message
-	// count as one, each 4 KiB as one more, and at most 50 handshakes are in it. Nothing is refused: who sends faster is read later. Over HTTP it
+	// count as one, each 4 KiB and each channel in a subscription as one more, and at most 50 handshakes are in it. Nothing is refused: who sends faster is read later. Over HTTP it
 	// needs Track; a proxy that sends the requests of many clients over one connection
 	// needs a higher rate. Default 1000; Unlimited.
 	MaxMessageRate int
@@ -373,6 +373,9 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fmt.Errorf("%s: %d is not a positive number", name, n)
 		}
 	}
+	if err := o.checkTimes(); err != nil {
+		return o, err
+	}
 	if min(o.MaxInterval, o.LongPolling.MaxInterval, o.JSONP.MaxInterval, o.WS.MaxInterval) < 0 {
 		return o, errors.New("maxInterval: sessions that never end are not offered; give a positive time")
 	}
@@ -399,6 +402,29 @@ func (o Options) withDefaults() (Options, error) {
 		o.Logger = slog.Default()
 	}
 	return o, nil
+}
+
+// checkTimes looks for times within which nothing could be done, and for such as overflow when they are added.
+func (o *Options) checkTimes() error {
+	for name, d := range map[string]time.Duration{
+		"sweepPeriod": o.SweepPeriod, "ws.writeTimeout": o.WS.WriteTimeout, "ws.confirmTimeout": o.WS.ConfirmTimeout,
+		"long-polling.json.writeTimeout": o.LongPolling.WriteTimeout, "long-polling.jsonp.writeTimeout": o.JSONP.WriteTimeout,
+	} {
+		if d < 0 {
+			return fmt.Errorf("%s: give a positive time", name)
+		}
+	}
+	for name, longest := range map[string]time.Duration{
+		"timeout": o.Timeout, "ws.timeout": o.WS.Timeout, "long-polling.json.timeout": o.LongPolling.Timeout, "long-polling.jsonp.timeout": o.JSONP.Timeout,
+		"interval": o.Interval, "ws.interval": o.WS.Interval, "long-polling.json.interval": o.LongPolling.Interval, "long-polling.jsonp.interval": o.JSONP.Interval,
+		"maxInterval": o.MaxInterval, "ws.maxInterval": o.WS.MaxInterval, "long-polling.json.maxInterval": o.LongPolling.MaxInterval,
+		"long-polling.jsonp.maxInterval": o.JSONP.MaxInterval, "maxTimeout": o.MaxTimeout, "resumeWindow": o.ResumeWindow,
+	} {
+		if longest > longestTime {
+			return fmt.Errorf("%s: %v is longer than a year", name, longest)
+		}
+	}
+	return nil
 }
 
 func duration(d *time.Duration, byDefault time.Duration) {

@@ -26,10 +26,11 @@ const handshakesPerSecond = 50
 
 // costOf is what the answers of x cost beyond the messages that asked for them.
 func (srv *Server) costOf(x *exchange) int {
-	if x.made == nil {
-		return 0
+	cost := x.names
+	if x.made != nil {
+		cost += srv.opt.MaxMessageRate / handshakesPerSecond
 	}
-	return srv.opt.MaxMessageRate / handshakesPerSecond
+	return cost
 }
 
 // take counts n messages.

@@ -90,10 +90,7 @@ func (s *Session) confirmStream(m mark) {
 	if len(names) == 0 {
 		return
 	}
-	subs := make(map[string]int64, len(s.subscriptions))
-	for name, n := range s.subscriptions {
-		subs[name] = n
-	}
+	subs := s.ownSubscriptions()
 	for _, name := range names {
 		if n, ok := subs[name]; ok {
 			subs[name] = max(n, upTo)

@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"context"
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -28,7 +29,8 @@ type Session struct {
 	connected     bool             // the first connect was answered (CN-1)
 	silent        bool             // nothing is written until the client's next frame (WS-16)
 	grouping      int              // deliveries are held back (DEL-7)
-	subscriptions map[string]int64 // name → position from which on the stream counts; replaced, never changed
+	subscriptions map[string]int64 // name → position from which on the stream counts
+	lent          bool             // somebody may read them without the lock: they are copied before the next change
 	changes       int              // of subscriptions
 	out           outbox
 	cur           *cursor   // nil without a durable stream
@@ -103,7 +105,7 @@ func (s *Session) Principal() Principal { return s.principal }
 // channel, or is exactly that pattern.
 func (s *Session) Subscribed(channel string) bool {
 	s.mu.Lock()
-	subs := s.subscriptions
+	subs := s.lend()
 	s.mu.Unlock()
 	name := lookupName(channel)
 	if _, ok := subs[name]; ok || len(name) < 2 || name[0] != '/' || isPattern(name) {
@@ -399,10 +401,7 @@ func (s *Session) setSubscription(name string, from int64, back bool) bool {
 	if _, ok := s.subscriptions[name]; ok {
 		return true // SUB-6
 	}
-	subs := make(map[string]int64, len(s.subscriptions)+1)
-	for k, v := range s.subscriptions {
-		subs[k] = v
-	}
+	subs := s.ownSubscriptions()
 	if s.cur != nil {
 		s.cur.former.forget(name)
 		if back && from < s.cur.sent && !s.setBack(from, subs) {
@@ -421,17 +420,30 @@ func (s *Session) dropSubscription(name string) {
 	if _, ok := s.subscriptions[name]; !ok {
 		return
 	}
-	subs := make(map[string]int64, len(s.subscriptions))
-	for k, v := range s.subscriptions {
-		if k != name {
-			subs[k] = v
-		}
-	}
+	subs := s.ownSubscriptions()
+	delete(subs, name)
 	s.changeSubscriptions(subs)
 }
 
+// lend returns the subscriptions for reading them without the lock. s.mu is held.
+func (s *Session) lend() map[string]int64 {
+	s.lent = true
+	return s.subscriptions
+}
+
+// ownSubscriptions returns the subscriptions for changing them: whoever has many changes one as fast as who has few. s.mu is held.
+func (s *Session) ownSubscriptions() map[string]int64 {
+	switch {
+	case s.subscriptions == nil:
+		return make(map[string]int64)
+	case s.lent:
+		return maps.Clone(s.subscriptions)
+	}
+	return s.subscriptions
+}
+
 func (s *Session) changeSubscriptions(subs map[string]int64) {
-	s.subscriptions = subs
+	s.subscriptions, s.lent = subs, false
 	s.changes++
 	if s.cur != nil {
 		s.cur.drop()

@@ -169,7 +169,7 @@ func (srv *Server) readRecords(ctx context.Context, stream string, after int64) 
 // after a position. head was known before they were read.
 func (s *Session) offer(after, head int64, records []record) {
 	s.mu.Lock()
-	subs := s.subscriptions
+	subs := s.lend()
 	version := s.changes
 	s.mu.Unlock()
 	p := s.choose(after, records, subs)
