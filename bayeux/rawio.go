@@ -37,8 +37,8 @@ type input struct {
 	attempt func(fd uintptr) bool
 }
 
-func newInput(c syscall.RawConn) *input {
-	in := &input{c: c}
+func newInput() *input {
+	in := new(input)
 	in.attempt = func(fd uintptr) bool {
 		var again bool
 		in.n, again, in.err = readSome(fd, in.into)

@@ -14,6 +14,13 @@ func readSome(fd uintptr, b []byte) (n int, again bool, err error) {
 	return some(syscall.SYS_READ, fd, b)
 }
 
+// readable reports whether reading would not have to wait.
+func readable(fd uintptr) bool {
+	var b [1]byte
+	_, _, no := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+	return no != syscall.EAGAIN
+}
+
 // writeSome writes as much as there is room for.
 func writeSome(fd uintptr, b []byte) (int, error) {
 	n, _, err := some(syscall.SYS_WRITE, fd, b)

@@ -17,6 +17,12 @@ func readSome(fd uintptr, b []byte) (n int, again bool, err error) {
 	return some(syscall.Read, fd, b)
 }
 
+// readable reports whether reading would not have to wait.
+func readable(fd uintptr) bool {
+	_, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK)
+	return !errors.Is(err, syscall.EAGAIN)
+}
+
 // writeSome writes as much as there is room for.
 func writeSome(fd uintptr, b []byte) (int, error) {
 	n, _, err := some(syscall.Write, fd, b)

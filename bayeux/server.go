@@ -60,6 +60,7 @@ type Server struct {
 	stopOnce sync.Once
 	sockets  socketSet
 	packers  packers
+	readers  sync.Pool // of *wsReader
 }
 
 // New checks the options and returns a server. It starts nothing: goroutines and
@@ -96,6 +97,7 @@ func New(opt Options) (*Server, error) {
 	srv.writers.init()
 	srv.sockets.init()
 	srv.packers.init()
+	srv.readers.New = newWSReader
 	srv.tasks.init()
 	return srv, nil
 }

@@ -47,6 +47,9 @@ type socket struct {
 	confirm confirmation
 	pinged  time.Time
 	active  time.Time // last frame in either direction (WS-19)
+	spoke   time.Time // when the peer's last frame came
+	busy    int       // how many frames of the peer came soon after the one before
+	pace    pace      // only the reader uses it
 	deaf    time.Time // until then nothing is read (MaxMessageRate)
 	timer   *time.Timer
 }

@@ -2,18 +2,18 @@ package bayeux
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"io"
+	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
 
-// readBuffer is the memory that an idle connection keeps for reading: a connect
-// fits, and takes one system call.
-const readBuffer = 512
+// readBuffer is the memory that reading takes while there is something to read. An
+// idle connection keeps none.
+const readBuffer = 4 << 10
 
 // errClosed ends the reading of a connection that the peer has closed properly.
 var errClosed = errors.New("closed by the peer")
@@ -23,37 +23,33 @@ type closeError struct{ code ws.StatusCode }
 
 func (e closeError) Error() string { return "websocket fault" }
 
-// read serves the connection until its end.
+// read waits until there is something to read, and serves the connection while there
+// is. Then another goroutine waits, which has a small stack: what the handling of messages
+// needed would stay, and most connections are idle most of the time. early is what
+// was read before.
 func (k *socket) read(early []byte) {
-	defer k.srv.tasks.end()
-	defer k.finish()
-	var src io.Reader = k.conn
-	if k.raw != nil {
-		src = newInput(k.raw)
+	if len(early) == 0 && k.raw != nil {
+		k.await()
 	}
-	if len(early) > 0 {
-		src = io.MultiReader(bytes.NewReader(early), src)
-	}
-	in := wsReader{k: k, br: bufio.NewReaderSize(src, readBuffer)}
-	for {
-		text, err := in.message()
-		if err == nil {
-			err = in.handle(text)
-		}
-		if err == nil {
-			continue
-		}
-		var fault closeError
-		if errors.As(err, &fault) {
-			k.srv.counters.malformed.Add(1)
-			k.setClosing(fault.code)
-			k.flushAll()
-			in.drain()
-		} else if errors.Is(err, errClosed) {
-			k.flushAll()
-		}
+	in := k.srv.readers.Get().(*wsReader)
+	over := in.serve(k, early)
+	in.release(&k.srv.readers)
+	if !over {
+		go k.read(nil)
 		return
 	}
+	k.finish()
+	k.srv.tasks.end()
+}
+
+// await returns when reading would not have to wait.
+func (k *socket) await() {
+	waited := false
+	_ = k.raw.Read(func(fd uintptr) bool { // an error shows when it is read
+		there := waited || readable(fd)
+		waited = true
+		return there
+	})
 }
 
 // finish clears up behind the reader: the session stays, without a transport
@@ -135,18 +131,87 @@ func (k *socket) isClosing() bool {
 	return k.closing != 0 || k.dead
 }
 
-// wsReader takes messages out of a stream of frames (RFC 6455).
+// wsReader takes messages out of a stream of frames (RFC 6455). It serves one
+// connection after the other, each while there is something to read.
 type wsReader struct {
-	k    *socket
-	br   *bufio.Reader
-	pace pace
-	now  time.Time // when the last frame came
+	k     *socket
+	early []byte // was read before
+	src   io.Reader
+	plain *input // src, where that is possible
+	br    *bufio.Reader
+	now   time.Time // when the last frame came
+}
+
+func newWSReader() any {
+	in := &wsReader{plain: newInput()}
+	in.br = bufio.NewReaderSize(in, readBuffer)
+	return in
+}
+
+func (in *wsReader) release(to *sync.Pool) {
+	in.k, in.early, in.src, in.plain.c = nil, nil, nil, nil
+	to.Put(in)
+}
+
+// Read reads from the connection.
+func (in *wsReader) Read(b []byte) (int, error) {
+	if len(in.early) > 0 {
+		n := copy(b, in.early)
+		in.early = in.early[n:]
+		return n, nil
+	}
+	return in.src.Read(b)
+}
+
+// serve handles messages until the connection is over, which it reports, or at rest.
+func (in *wsReader) serve(k *socket, early []byte) (over bool) {
+	in.k, in.early, in.src = k, early, k.conn
+	if k.raw != nil {
+		in.plain.c, in.src = k.raw, in.plain
+	}
+	in.br.Reset(in)
+	for {
+		text, err := in.message()
+		if err == nil {
+			err = in.handle(text)
+		}
+		if err == nil {
+			if in.rests() {
+				return false
+			}
+			continue
+		}
+		var fault closeError
+		if errors.As(err, &fault) {
+			k.srv.counters.malformed.Add(1)
+			k.setClosing(fault.code)
+			k.flushAll()
+			in.drain()
+		} else if errors.Is(err, errClosed) {
+			k.flushAll()
+		}
+		return true
+	}
+}
+
+// A connection is busy after so many frames with short pauses between them. Its reader
+// waits for the next one where it is: goroutines made for each would cost more than
+// their stacks.
+const (
+	busyFrames = 8
+	busyPause  = 100 * time.Millisecond
+)
+
+// rests reports whether there is nothing to read, and not likely to be in a moment.
+func (in *wsReader) rests() bool {
+	return in.k.raw != nil && in.k.busy < busyFrames && len(in.early) == 0 && in.br.Buffered() == 0
 }
 
 // take counts n messages against the rate.
-func (in *wsReader) take(n int) { in.pace.take(n, in.k.srv.opt.MaxMessageRate, in.now) }
+func (in *wsReader) take(n int) { in.k.pace.take(n, in.k.srv.opt.MaxMessageRate, in.now) }
 
-// message returns the next text message, unpacked. Binary ones are left out (WS-7).
+// message returns the next text message, unpacked, or nothing where a control frame
+// came, or a binary message (WS-7).
 func (in *wsReader) message() ([]byte, error) {
 	var (
 		buf       []byte
@@ -156,7 +221,7 @@ func (in *wsReader) message() ([]byte, error) {
 		limit     = in.k.srv.opt.WS.MaxMessageSize
 	)
 	for {
-		if owed := in.pace.owed(time.Now()); owed > 0 {
+		if owed := in.k.pace.owed(time.Now()); owed > 0 {
 			in.k.pause(owed)
 		}
 		h, err := ws.ReadHeader(in.br)
@@ -176,7 +241,7 @@ func (in *wsReader) message() ([]byte, error) {
 			return nil, closeError{ws.StatusProtocolError}
 		}
 		if h.OpCode.IsControl() {
-			if err := in.control(h); err != nil {
+			if err := in.control(h); err != nil || !fragments {
 				return nil, err
 			}
 			continue
@@ -195,8 +260,7 @@ func (in *wsReader) message() ([]byte, error) {
 			continue
 		}
 		if op == ws.OpBinary {
-			buf = nil
-			continue
+			return nil, nil
 		}
 		if !packed {
 			return buf, nil
@@ -291,11 +355,16 @@ func (in *wsReader) drain() {
 	_, _ = io.Copy(io.Discard, in.br) // ends with an error or at the end of the connection; both are the end
 }
 
-// heard notes a sign of life of the peer, and tells the time.
+// heard notes a frame of the peer, and tells the time.
 func (k *socket) heard() time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.active = time.Now()
+	now := time.Now()
+	if now.Sub(k.spoke) > busyPause {
+		k.busy = 0
+	}
+	k.busy = min(k.busy+1, busyFrames)
+	k.active, k.spoke = now, now
 	k.missing = 0
-	return k.active
+	return now
 }
