@@ -133,7 +133,7 @@ func (k *socket) answer(s *Session, x *exchange) {
 func (k *socket) encodeLate() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for i := range len(k.out) { // what comes meanwhile has its turn in lockEncoded
+	for i := range k.out { // what comes meanwhile has its turn in lockEncoded
 		if res := k.out[i].late; res != nil {
 			k.mu.Unlock()
 			text := res.encode(k.srv)
