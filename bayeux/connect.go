@@ -279,25 +279,11 @@ func ackNumber(ext jsontext.Value) (n int64, ok bool) {
 }
 
 // hold keeps c until something releases it, unless its browser holds enough
-// already (CK-7). s.mu is held.
+// already. s.mu is held.
 func (s *Session) hold(c *connect, x *exchange, timeout time.Duration) {
 	if x.sock == nil {
-		limit := s.srv.opt.MaxSessionsPerBrowser
-		if x.http2 {
-			limit = s.srv.opt.HTTP2MaxSessionsPerBrowser
-		}
-		if limit == NeverHold {
-			limit = 0
-		}
-		if s.cookie != "" {
-			if !s.srv.browsers.enter(s.cookie, limit) {
-				c.crowded = true // CK-8
-				c.interval = max(s.srv.opt.MultiSessionInterval, 0)
-				return
-			}
-			c.browser = s.cookie
-		} else if limit == 0 {
-			c.crowded = true
+		if !s.countHeld(c, x.http2) {
+			c.crowded = true // CK-8
 			c.interval = max(s.srv.opt.MultiSessionInterval, 0)
 			return
 		}
@@ -312,6 +298,26 @@ func (s *Session) hold(c *connect, x *exchange, timeout time.Duration) {
 			s.release(causeTimeout)
 		}
 	})
+}
+
+// countHeld counts c among the connects that its browser holds. It reports false
+// when these are enough already (CK-7); without a cookie, when none may be held.
+func (s *Session) countHeld(c *connect, http2 bool) bool {
+	limit := s.srv.opt.MaxSessionsPerBrowser
+	if http2 {
+		limit = s.srv.opt.HTTP2MaxSessionsPerBrowser
+	}
+	if limit == NeverHold {
+		limit = 0
+	}
+	if s.cookie == "" {
+		return limit != 0
+	}
+	if !s.srv.browsers.enter(s.cookie, limit) {
+		return false
+	}
+	c.browser = s.cookie
+	return true
 }
 
 // release ends the holding of s.held. Over HTTP the request's goroutine wakes and

@@ -22,11 +22,11 @@
 // A handshake makes a [Session]. It owns subscriptions, the messages that wait
 // for the client, and a deadline: a client that neither connects nor sends
 // anything for MaxInterval is forgotten, and is told to shake hands again when
-// it comes back; with ResumeWindow it is parked first, and may go on for a while. A
-// session belongs to the [Principal] that the embedding server
-// put into the request's context with [WithPrincipal], and over HTTP to a
-// browser cookie as well; requests that carry its id without these are treated
-// as if the id did not exist.
+// it comes back; with ResumeWindow it is parked first, and may go on for a while.
+// A session belongs to the [Principal] that the embedding server put into the
+// request's context with [WithPrincipal], and over HTTP to a browser cookie as
+// well; requests that carry its id without these are treated as if the id did not
+// exist.
 //
 // # Channels
 //
@@ -65,10 +65,10 @@
 // # Durable streams
 //
 // With a [Source], a session whose principal has a user is a cursor over that
-// user's numbered stream, or over the one that [Options.Stream] names. Whoever appends to the stream calls [Server.Wake]; the
-// server reads what is new when the client can take it. A slow or absent client
-// then costs no memory, and with the ack extension the batch number is the
-// position in the stream, which only grows.
+// user's numbered stream, or over the one that [Options.Stream] names. Whoever
+// appends to the stream calls [Server.Wake]; the server reads what is new when the
+// client can take it. A slow or absent client then costs no memory, and with the
+// ack extension the batch number is the position in the stream, which only grows.
 //
 // With the extension replay a client names the position from which a subscription
 // begins. [ErrTaken] lets a [Listener] put what clients publish into a stream.

@@ -205,12 +205,13 @@ func (s *Session) accepts(ev *event) (accepts bool) {
 	return true
 }
 
-// accepting returns those of the sessions whose extensions let them have ev.
+// accepting returns those of the sessions whose extensions let them have ev. The
+// slice is its to change.
 func (srv *Server) accepting(ev *event, to []*Session) []*Session {
 	if !srv.perSession.Load() {
 		return to
 	}
-	return slices.DeleteFunc(slices.Clone(to), func(s *Session) bool { return !s.accepts(ev) })
+	return slices.DeleteFunc(to, func(s *Session) bool { return !s.accepts(ev) })
 }
 
 // extMember returns a member of the ext of m, or nil. Of several with one name the last counts (MSG-4).

@@ -19,9 +19,9 @@ var ErrVeto = errors.New("message deleted")
 var ErrTaken = errors.New("message taken over")
 
 // Listener sees what clients publish, before it is delivered. A nil error lets
-// it pass. ErrVeto deletes it, ErrTaken takes it over, a *Refusal refuses it as the policy would; any
-// other error is a failure (500::internal_error). What server code publishes is
-// not shown to listeners.
+// it pass. ErrVeto deletes it, ErrTaken takes it over, a *Refusal refuses it as the
+// policy would; any other error is a failure (500::internal_error). What server
+// code publishes is not shown to listeners.
 type Listener func(ctx context.Context, from *Session, m *Message) error
 
 // Handler answers what clients publish on a service channel. A non-nil answer is

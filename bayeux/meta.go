@@ -261,7 +261,7 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 func (s *Session) welcome(r *reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, r.messages = s.takeBatch()
+	_, r.messages = s.takeBatch() // of the stream it has read nothing yet
 	s.out.forget(r.messages)
 	s.srv.counters.delivered.Add(int64(len(r.messages)))
 	if batch := s.out.seal(parcel{}); s.ack { // AK-10

@@ -105,9 +105,10 @@ type Options struct {
 	MaxMessagesPerRequest int
 	// MaxMessageRate is how many messages a second are read from one connection for
 	// long; a second's worth may come at once. Frames and requests without a message
-	// count as one, each 4 KiB and each channel in a subscription as one more, and at most 50 handshakes are in it. Nothing is refused: who sends faster is read later. Over HTTP it
-	// needs Track; a proxy that sends the requests of many clients over one connection
-	// needs a higher rate. Default 1000; Unlimited.
+	// count as one, each 4 KiB and each channel in a subscription as one more, and a
+	// handshake as so many that 50 a second are the most. Nothing is refused: who sends
+	// faster is read later. Over HTTP it needs Track; a proxy that sends the requests of
+	// many clients over one connection needs a higher rate. Default 1000; Unlimited.
 	MaxMessageRate int
 	// MaxSubscriptionsPerSession is the limit of SUB-11. Default 1000.
 	MaxSubscriptionsPerSession int
@@ -150,8 +151,9 @@ type Options struct {
 	AllowWildcardPublish bool
 	ErrorStyle           ErrorStyle
 
-	// Origin is the server's own, such as "https://desk.example", where it is known. Default: http or https at the host
-	// that the request names; which of the two cannot be told behind a proxy.
+	// Origin is the server's own, such as "https://desk.example", where it is known.
+	// Default: http or https at the host that the request names; which of the two
+	// cannot be told behind a proxy.
 	Origin string
 	// AllowedOrigins lists the foreign origins that may use the server (CO-1), for
 	// example "https://desk.example" or "https://*.desk.example". Default: none,
