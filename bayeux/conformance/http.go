@@ -117,6 +117,22 @@ func (b *Browser) Get(messages string) Response {
 
 func callback(messages string) string { return "?jsonp=cb&message=" + url.QueryEscape(messages) }
 
+// dress sets the fields that the browser sends with every request, its cookies, and others; an empty one is left out.
+func (b *Browser) dress(h http.Header, fields Fields) {
+	for name, values := range b.Header {
+		h[name] = values
+	}
+	if c := b.cookieHeader(); c != "" {
+		h.Set("Cookie", c)
+	}
+	for name, value := range fields {
+		h.Set(name, value)
+		if value == "" {
+			h.Del(name)
+		}
+	}
+}
+
 func (b *Browser) request(ctx context.Context, method, suffix, body string, fields Fields) (r Response) {
 	began := time.Now()
 	defer func() { r.Took = time.Since(began) }()
@@ -128,18 +144,7 @@ func (b *Browser) request(ctx context.Context, method, suffix, body string, fiel
 	if err != nil {
 		return Response{Err: err}
 	}
-	for name, values := range b.Header {
-		req.Header[name] = values
-	}
-	if c := b.cookieHeader(); c != "" {
-		req.Header.Set("Cookie", c)
-	}
-	for name, value := range fields {
-		req.Header.Set(name, value)
-		if value == "" {
-			req.Header.Del(name)
-		}
-	}
+	b.dress(req.Header, fields)
 	resp, err := b.client.Do(req)
 	if err != nil {
 		return Response{Err: err}

@@ -79,21 +79,12 @@ func (b *Browser) TryDial(suffix string, fields Fields) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Header = b.Header.Clone()
 	for name, value := range map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": base64.StdEncoding.EncodeToString(key),
 	} {
 		req.Header.Set(name, value)
 	}
-	if c := b.cookieHeader(); c != "" {
-		req.Header.Set("Cookie", c)
-	}
-	for name, value := range fields {
-		req.Header.Set(name, value)
-		if value == "" {
-			req.Header.Del(name)
-		}
-	}
+	b.dress(req.Header, fields)
 	stop := context.AfterFunc(b.l.ctx, func() { conn.Close() })
 	b.l.Cleanup(func() { stop() })
 	if err := req.Write(conn); err != nil {

@@ -27,12 +27,7 @@ const (
 
 // besides measures good clients alone, and then beside hostile ones.
 func besides(ctx context.Context, p *plan, w workload, peer *peer) (row, error) {
-	if peer.Server == nil {
-		if err := peer.start(ctx, p.timeout); err != nil {
-			return nil, err
-		}
-	}
-	g, err := p.open(w, peer)
+	g, err := p.open(ctx, w, peer)
 	if err != nil {
 		return nil, err
 	}

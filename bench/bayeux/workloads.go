@@ -75,8 +75,13 @@ func (p *plan) run(ctx context.Context) error {
 	return nil
 }
 
-// open opens the clients and the publishers of a workload.
-func (p *plan) open(w workload, peer *peer) (*generator, error) {
+// open opens the clients and the publishers of a workload, at a server that runs on from round to round, so that what warms up is warm.
+func (p *plan) open(ctx context.Context, w workload, peer *peer) (*generator, error) {
+	if peer.Server == nil {
+		if err := peer.start(ctx, p.timeout); err != nil {
+			return nil, err
+		}
+	}
 	g, err := newGenerator(peer, w.rooms, w.clients*w.per/w.rooms)
 	if err != nil {
 		return nil, err
@@ -106,14 +111,9 @@ func (p *plan) loadOf(w workload) load {
 	return l
 }
 
-// deliver measures deliveries. The server runs on from round to round, so that what warms up is warm.
+// deliver measures deliveries.
 func deliver(ctx context.Context, p *plan, w workload, peer *peer) (row, error) {
-	if peer.Server == nil {
-		if err := peer.start(ctx, p.timeout); err != nil {
-			return nil, err
-		}
-	}
-	g, err := p.open(w, peer)
+	g, err := p.open(ctx, w, peer)
 	if err != nil {
 		return nil, err
 	}
