@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -100,7 +101,7 @@ func newAuthor(t *testing.T, s *server) *author {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { client.Close(t.Context()) })
+	t.Cleanup(func() { client.Close(context.WithoutCancel(t.Context())) })
 	return &author{t, client}
 }
 

@@ -36,7 +36,7 @@ func polite(_ context.Context, _ *bayeux.Session, m *bayeux.Message) error {
 	return nil
 }
 
-// handler serves the page, and the room below /cometd.
+// handler serves the page, and the room at /cometd.
 func handler(srv *bayeux.Server) (http.Handler, error) {
 	files, err := fs.Sub(page, "page")
 	if err != nil {
@@ -44,7 +44,8 @@ func handler(srv *bayeux.Server) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(files))
-	mux.Handle("/cometd/", srv)
+	mux.Handle("/cometd", srv)
+	mux.Handle("/cometd/", srv) // clients post to paths below, too
 	return mux, errors.Join(srv.Channel("/room", bayeux.ChannelOptions{}), srv.Listen("/room", polite))
 }
 
@@ -62,10 +63,12 @@ func main() {
 	hs := &http.Server{Addr: *listen, Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	context.AfterFunc(ctx, func() { // Bayeux first: it answers the connects that net/http would wait for
-		_ = srv.Shutdown(context.Background())
-		_ = hs.Shutdown(context.Background())
-	})
-	log.Printf("the room is on http://%s", *listen)
-	log.Print(hs.ListenAndServe())
+	go func() {
+		defer stop()
+		log.Printf("the room is on http://%s", *listen)
+		log.Print(hs.ListenAndServe())
+	}()
+	<-ctx.Done()
+	_ = srv.Shutdown(context.Background()) // first: it answers the connects that net/http would wait for
+	_ = hs.Shutdown(context.Background())
 }
