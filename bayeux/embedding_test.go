@@ -44,7 +44,7 @@ func TestEmbedded(t *testing.T) {
 			mux.Handle("/cometd", logged)
 			mux.Handle("/cometd/", logged)
 			web := httptest.NewUnstartedServer(mux)
-			const short = 100 * time.Millisecond
+			const short = time.Second
 			web.Config.ReadHeaderTimeout, web.Config.ReadTimeout, web.Config.WriteTimeout = short, short, short
 			srv.Track(web.Config)
 			web.Start()
@@ -72,7 +72,7 @@ func TestEmbedded(t *testing.T) {
 				}
 				<-time.After(time.Millisecond)
 			}
-			<-time.After(3 * short) // longer than every time-out of the http.Server
+			<-time.After(2 * short) // longer than every time-out of the http.Server
 			if err := srv.Publish(ctx, "/news", jsontext.Value("1")); err != nil {
 				t.Fatal(err)
 			}
