@@ -122,7 +122,7 @@ func (e evidence) lost() bool {
 	switch {
 	case !e.shared && e.conn.requests > e.requests:
 		return false
-	case e.conn.ended:
+	case e.conn.ended, endedByPeer(e.conn.raw):
 		return true
 	case e.shared:
 		return false // what is not acknowledged may be any stream's

@@ -23,3 +23,16 @@ func unacknowledged(c syscall.RawConn) int {
 	}
 	return n
 }
+
+// endedByPeer reports whether the peer has closed or reset the connection, also when nobody has read so from it yet.
+func endedByPeer(c syscall.RawConn) bool {
+	if c == nil {
+		return false
+	}
+	ended := false
+	err := c.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		ended = err == nil && info.State != unix.BPF_TCP_ESTABLISHED
+	})
+	return err == nil && ended // closed meanwhile is what ConnState tells
+}
