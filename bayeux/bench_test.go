@@ -41,8 +41,8 @@ func BenchmarkSubscribers(b *testing.B) {
 	must(b, err)
 	for range 100 {
 		s := &Session{srv: srv, id: newID()}
-		srv.channels.subscribe("/a/b", s, 0, false)
-		srv.channels.subscribe("/a/*", s, 0, false)
+		srv.channels.subscribe("/a/b", s, 0)
+		srv.channels.subscribe("/a/*", s, 0)
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -113,10 +113,10 @@ func (c *channels) sweep() {
 }
 
 // subscribe adds s. It reports false if s has ended meanwhile.
-func (c *channels) subscribe(name string, s *Session, from int64, back bool) bool {
+func (c *channels) subscribe(name string, s *Session, from int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !s.setSubscription(name, from, back) {
+	if !s.setSubscription(name, from) {
 		return false
 	}
 	ch := c.ensure(name)

@@ -56,12 +56,12 @@ func TestSubscriptionsAreNotCopied(t *testing.T) {
 	b := start(t, Options{})
 	s := &Session{srv: b.srv, id: newID()}
 	toggle := func() {
-		b.srv.channels.subscribe("/x", s, 0, false)
+		b.srv.channels.subscribe("/x", s, 0)
 		b.srv.channels.unsubscribe("/x", s)
 	}
 	few := testing.AllocsPerRun(10, toggle)
 	for i := range 900 {
-		b.srv.channels.subscribe(fmt.Sprint("/c", i), s, 0, false)
+		b.srv.channels.subscribe(fmt.Sprint("/c", i), s, 0)
 	}
 	if many := testing.AllocsPerRun(10, toggle); many > few+2 {
 		t.Errorf("%v allocations with many subscriptions, %v with none", many, few)

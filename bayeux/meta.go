@@ -318,7 +318,7 @@ func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) reply 
 				return x.failed(m, subscribeFailed, err)
 			}
 		}
-		if !x.srv.channels.subscribe(name, s, from, from < head) {
+		if !x.srv.channels.subscribe(name, s, from) {
 			return x.fail(m, sessionUnknown, "")
 		}
 	}

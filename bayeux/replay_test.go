@@ -116,6 +116,31 @@ func TestReplayWakes(t *testing.T) {
 	}
 }
 
+// RP-2, SUB-10: what the stream gets after the end that the reply to a subscribe tells, and before the subscription is in force, is not passed over.
+func TestReplayWhileSubscribing(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		var b *bench
+		opt := replayOptions(&journal{})
+		opt.OnSubscribe = func(context.Context, *Session, string, *Message) error {
+			b.tell("dana", "/n", `{}`)
+			synctest.Wait()
+			return nil
+		}
+		b = startInMemory(t, opt)
+		c := b.websocket(asUser("dana"))
+		shake(t, c, `{"replay":true}`)
+		c.ask(connectMessage("0", ""))
+		if got := from(c, "/n", -1); !strings.Contains(got, `"streamPosition":0`) {
+			t.Error(got)
+		}
+		b.tell("dana", "/n", `{}`)
+		if got := strings.Join(take(c, 2), ""); !strings.Contains(got, `"replayId":1`) || !strings.Contains(got, `"replayId":2`) {
+			t.Error(got)
+		}
+	})
+}
+
 // RP-5: what is not kept, or was never given, is refused.
 func TestReplayTooOld(t *testing.T) {
 	t.Parallel()

@@ -389,10 +389,10 @@ func (s *Session) farewell() {
 	}
 }
 
-// setSubscription records a subscription, which with back begins at a position
-// that may have been passed (RP-2). It reports false when the session has
-// ended. channels.mu is held.
-func (s *Session) setSubscription(name string, from int64, back bool) bool {
+// setSubscription records a subscription. With replay it may begin at a position
+// that was passed, or has been since it was looked up (RP-2). It reports false when
+// the session has ended. channels.mu is held.
+func (s *Session) setSubscription(name string, from int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended != 0 {
@@ -404,7 +404,7 @@ func (s *Session) setSubscription(name string, from int64, back bool) bool {
 	subs := s.ownSubscriptions()
 	if s.cur != nil {
 		s.cur.former.forget(name)
-		if back && from < s.cur.sent && !s.setBack(from, subs) {
+		if s.replay && from < s.cur.sent && !s.setBack(from, subs) {
 			return false
 		}
 	}
