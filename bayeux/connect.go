@@ -12,7 +12,10 @@ import (
 type connect struct {
 	session  *Session
 	no       uint64 // counts the connects of the session; the highest is the newest
-	reply    reply
+	channel  string // as received (CH-2)
+	id       string
+	hasID    bool
+	answer   func(*ReplyExt) // of extensions, when it is answered; nil: none
 	advice   requestAdvice
 	times    times
 	interval time.Duration // the interval in force (CN-5)
@@ -24,7 +27,7 @@ type connect struct {
 	sock    *socket       // over websocket
 	poll    *exchange     // over HTTP
 	done    chan struct{} // over HTTP: closed on release
-	timer   *time.Timer
+	until   time.Time
 	browser string // cookie that counts it; "" when none does
 	cause   cause
 }
@@ -58,10 +61,9 @@ type lastReply struct {
 // answered. The answer is completed by exchange.complete.
 func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Message, answer func(*ReplyExt)) *connect {
 	c := &connect{
-		session: s, reply: replyTo(m), advice: m.advice, times: s.times(x.peer.Transport),
+		session: s, channel: m.Channel, id: m.ID, hasID: m.id == present, answer: answer, advice: m.advice, times: s.times(x.peer.Transport),
 		alone: x.alone, sock: x.sock,
 	}
-	c.reply.answer = answer
 	c.interval = c.times.interval
 	if m.advice.interval >= 0 {
 		c.interval = min(m.advice.interval, srv.opt.MaxTimeout) // CN-5; no session is kept for ever (CN-8)
@@ -198,7 +200,7 @@ func (s *Session) lost(c *connect) bool {
 	switch {
 	case l.sock != nil:
 		return l.sock != c.sock // frames are ordered; another socket knows nothing of them
-	case c.reply.hasID && c.reply.id == l.id: // (a)
+	case c.hasID && c.id == l.id: // (a)
 		return true
 	case c.alone && c.hurried() && !l.hurried: // (b)
 		return true
@@ -291,13 +293,8 @@ func (s *Session) hold(c *connect, x *exchange, timeout time.Duration) {
 	}
 	s.held = c
 	s.srv.counters.held.Add(1)
-	c.timer = s.srv.after(timeout, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.held == c && s.ended == 0 {
-			s.release(causeTimeout)
-		}
-	})
+	c.until = time.Now().Add(timeout)
+	s.alarmIn(timeout)
 }
 
 // countHeld counts c among the connects that its browser holds. It reports false
@@ -327,7 +324,6 @@ func (s *Session) release(why cause) {
 	s.held = nil
 	s.srv.counters.held.Add(-1)
 	c.cause = why
-	c.timer.Stop()
 	if c.browser != "" {
 		s.srv.browsers.leave(c.browser) // CK-10
 	}
@@ -348,7 +344,7 @@ func (s *Session) release(why cause) {
 
 // answerConnect completes the reply to c. s.mu is held.
 func (s *Session) answerConnect(c *connect, t Transport) reply {
-	r := c.reply
+	r := reply{channel: c.channel, hasChannel: true, id: c.id, hasID: c.hasID, answer: c.answer}
 	c.times = s.ownTimes(t) // they may have changed while it was held
 	if c.advice.interval < 0 && !c.crowded {
 		c.interval = c.times.interval

@@ -44,7 +44,7 @@ func (p *pollModel) connect(t *rapid.T, requestLost, replyLost bool) []item {
 	p.conn.requests++
 	p.conn.mu.Unlock()
 	x := &exchange{srv: p.s.srv, session: p.s, peer: &Peer{Transport: LongPolling}, conn: p.conn, alone: true, answered: make(chan struct{})}
-	c := &connect{session: p.s, reply: reply{id: strconv.Itoa(p.id), hasID: true}, advice: m.advice, alone: true}
+	c := &connect{session: p.s, id: strconv.Itoa(p.id), hasID: true, advice: m.advice, alone: true}
 	p.s.receive(t.Context(), x, c, &m)
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()

@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func (srv *Server) browserCookie(r *http.Request) string {
 			return ""
 		}
 	}
-	return c.Value
+	return strings.Clone(c.Value) // which is a part of the whole line
 }
 
 // newBrowserCookie is the Set-Cookie of CK-1 and CK-3.

@@ -59,7 +59,7 @@ func (x *exchange) one(ctx context.Context, m *Message) {
 	switch {
 	case c == nil:
 		x.answers = append(x.answers, answer{reply: r})
-	case c.timer != nil: // it is held, or was until a moment ago
+	case !c.until.IsZero(): // it is held, or was until a moment ago
 		x.held = c
 	case c.cause == causeSuperseded && c.sock != nil: // CN-10: never answered
 	default:
@@ -355,7 +355,7 @@ func (x *exchange) remember(c *connect) {
 		return // nothing travelled with the reply
 	}
 	s.last = lastReply{
-		open: true, id: c.reply.id, hurried: c.hurried(),
+		open: true, id: c.id, hurried: c.hurried(),
 		parcel: s.out.sealed, position: s.position(), sock: x.sock,
 	}
 	if x.sock == nil {

@@ -186,7 +186,7 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 	}
 	x.shaken = true
 	v := srv.opt.times(x.peer.Transport)
-	if err := srv.opt.Policy.CanHandshake(ctx, *x.peer, m); err != nil {
+	if err := srv.opt.Policy.CanHandshake(ctx, x.described(), m); err != nil {
 		r := x.failed(m, handshakeDenied, err)
 		if r.advice == nil {
 			r.advice = &Advice{Reconnect: ReconnectHandshake, Interval: v.interval, Timeout: v.timeout}

@@ -1,9 +1,12 @@
 package bayeux
 
 import (
+	"bufio"
 	"context"
 	"net/http"
+	"net/textproto"
 	"net/url"
+	"strings"
 )
 
 // Principal says who is behind a session (SS-10). The embedding server
@@ -47,4 +50,29 @@ type Peer struct {
 	RemoteAddr string      // as net/http gives it, for example "192.0.2.7:51123"
 	URL        *url.URL    // of the POST, or of the upgrade
 	Header     http.Header // of the POST, or of the upgrade; cookies included
+}
+
+// packedHeader is what a websocket keeps of the header of its upgrade for a Policy, which asks
+// at handshakes only: one string instead of the dozens that an http.Header is made of.
+type packedHeader string
+
+func packHeader(h http.Header) packedHeader {
+	var b strings.Builder
+	_ = h.Write(&b) // a strings.Builder does not fail
+	return packedHeader(b.String())
+}
+
+func (p packedHeader) unpack() http.Header {
+	in := textproto.NewReader(bufio.NewReader(strings.NewReader(string(p) + "\r\n")))
+	h, _ := in.ReadMIMEHeader() // what was written can be read
+	return http.Header(h)
+}
+
+// described is the peer as a Policy sees it.
+func (x *exchange) described() Peer {
+	p := *x.peer
+	if x.sock != nil {
+		p.Header = x.sock.header.unpack()
+	}
+	return p
 }

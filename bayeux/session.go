@@ -265,17 +265,39 @@ func (s *Session) extend(t Transport) {
 	}
 }
 
-// expireIn sets the deadline (SS-1, SS-2). One timer serves all deadlines of a
-// session: it looks again when the deadline has moved. s.mu is held.
+// expireIn sets the deadline (SS-1, SS-2). s.mu is held.
 func (s *Session) expireIn(d time.Duration) {
 	if s.ended != 0 {
 		return
 	}
 	s.deadline = time.Now().Add(d)
+	s.alarmIn(d)
+}
+
+// alarmIn sets the one timer of a session, which serves its deadlines and the time-outs
+// of its held connects: no deadline runs while one is held (SS-3). It looks again when what
+// it was set for has moved. s.mu is held.
+func (s *Session) alarmIn(d time.Duration) {
 	if s.alarm == nil {
-		s.alarm = s.srv.after(d, s.checkDeadline)
+		s.alarm = s.srv.after(d, s.onAlarm)
 	} else {
 		s.alarm.Reset(d)
+	}
+}
+
+func (s *Session) onAlarm() {
+	s.mu.Lock()
+	held := s.held != nil
+	if held && s.ended == 0 {
+		if left := time.Until(s.held.until); left > 0 {
+			s.alarm.Reset(left)
+		} else {
+			s.release(causeTimeout)
+		}
+	}
+	s.mu.Unlock()
+	if !held {
+		s.checkDeadline()
 	}
 }
 

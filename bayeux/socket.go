@@ -24,13 +24,13 @@ type socket struct {
 	srv     *Server
 	conn    net.Conn
 	raw     syscall.RawConn // of conn, to write without waiting; nil where that is not possible
-	peer    *Peer
-	cookie  string // browser cookie, carried by the upgrade or fresh (WS-5)
+	peer    *Peer           // without its Header
+	header  packedHeader    // of the upgrade
+	cookie  string          // browser cookie, carried by the upgrade or fresh (WS-5)
 	carried bool
 	deflate bool
-	ctx     context.Context
-	cancel  context.CancelFunc
-	leaving atomic.Bool // its session was revoked; it is closed after the last words (DC-7)
+	ctx     context.Context // of handlers; it does not end
+	leaving atomic.Bool     // its session was revoked; it is closed after the last words (DC-7)
 
 	mu      sync.Mutex
 	changed sync.Cond // out was emptied, the writer has ended, or the socket is to end
@@ -85,7 +85,6 @@ func (k *socket) start(early []byte) {
 	k.active, k.pinged = now, now
 	if !k.srv.tasks.begin() {
 		_ = k.conn.Close()
-		k.cancel()
 		return
 	}
 	k.srv.sockets.add(k)

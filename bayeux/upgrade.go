@@ -32,8 +32,9 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		srv: srv,
 		peer: &Peer{
 			Transport: WebSocket, Principal: principalOf(r.Context()),
-			RemoteAddr: strings.Clone(r.RemoteAddr), URL: r.URL, Header: r.Header.Clone(),
+			RemoteAddr: strings.Clone(r.RemoteAddr), URL: r.URL,
 		},
+		header: packHeader(r.Header),
 	}
 	header := w.Header().Clone()
 	if srv.opt.WS.BindBrowserCookie == On { // WS-5
@@ -60,7 +61,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	early := make([]byte, rw.Reader.Buffered()) // frames that came on the heels of the request
 	_, _ = rw.Reader.Read(early)
 	k.conn, k.raw = conn, pastMethods(conn)
-	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
+	k.ctx = context.WithoutCancel(r.Context())
 	k.start(early)
 }
 

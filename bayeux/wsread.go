@@ -56,7 +56,6 @@ func (k *socket) await() {
 // (WS-21).
 func (k *socket) finish() {
 	k.abort()
-	k.cancel()
 	k.mu.Lock()
 	k.timer.Stop()
 	s := k.session
