@@ -71,6 +71,9 @@ type trackedConn struct {
 	pace     pace
 }
 
+// over reports whether the connection has ended. c.mu is held.
+func (c *trackedConn) over() bool { return c.ended || endedByPeer(c.raw) }
+
 func (srv *Server) trackedConnOf(ctx context.Context) *trackedConn {
 	c, _ := ctx.Value(trackedConnKey{srv}).(*trackedConn)
 	return c
@@ -122,7 +125,7 @@ func (e evidence) lost() bool {
 	switch {
 	case !e.shared && e.conn.requests > e.requests:
 		return false
-	case e.conn.ended, endedByPeer(e.conn.raw):
+	case e.conn.over():
 		return true
 	case e.shared:
 		return false // what is not acknowledged may be any stream's
@@ -159,5 +162,5 @@ func (e evidence) await(ctx context.Context) {
 func (e evidence) final() bool {
 	e.conn.mu.Lock()
 	defer e.conn.mu.Unlock()
-	return e.conn.ended
+	return e.conn.over()
 }

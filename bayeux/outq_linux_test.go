@@ -35,6 +35,9 @@ func TestConnectionEndedByPeer(t *testing.T) {
 					t.Fatalf("%s, shared %v: not noticed", name, shared)
 				}
 			}
+			if !e.final() {
+				t.Errorf("%s, shared %v: more is waited for", name, shared)
+			}
 		}
 		must(t, own.Close())
 		must(t, ln.Close())

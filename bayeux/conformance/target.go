@@ -56,8 +56,8 @@ func (f *fixed) Start(_ context.Context, options string, alone bool) (*Server, e
 
 func (f *fixed) Close() {}
 
-// Exec is the target of a program that starts a server: it takes --listen host:port and the options of chapter 19 as flags, prints "listening host:port" and serves at
-// /cometd, until SIGTERM.
+// Exec is the target of a program that starts a server: it takes --listen host:port and the options of chapter 19 as flags, prints "listening host:port"
+// and serves at /cometd, until SIGTERM.
 func Exec(command ...string) Target {
 	return &program{command: command, shared: map[string]*start{}, starting: make(chan struct{}, 2)}
 }
