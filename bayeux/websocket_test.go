@@ -532,6 +532,12 @@ func TestSeveralTransports(t *testing.T) {
 	if got := w.receive(); got != `[{"channel":"/s","data":1}]` {
 		t.Error(got)
 	}
+	s := b.srv.sessions.find(p.id())
+	eventually(t, "the server to know that it left", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.out.parcels) == 0
+	})
 	w.send(connectMessage("3", ""))
 	b.held(1)
 	// Back to long-polling while the socket is open.
