@@ -107,3 +107,23 @@ func TestLongestTimes(t *testing.T) {
 		subscribe(t, c, "/a")
 	})
 }
+
+// WS-16, WS-8: the client's next frame ends the silence after its handshake, also when it is but a sign of life.
+func TestKeepAliveEndsSilence(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := startInMemory(t, Options{OnSession: func(s *Session) { _ = s.Deliver("/welcome", value("1")) }})
+		c := b.raw()
+		c.text(`{"channel":"/meta/handshake"}`)
+		for _, want := range []string{`"successful":true`, `[]`, `/welcome`} {
+			if want == `[]` {
+				c.text(`[]`)
+			}
+			f, err := c.read()
+			must(t, err)
+			if !strings.Contains(string(f.Payload), want) {
+				t.Errorf("got %s, want %s", f.Payload, want)
+			}
+		}
+	})
+}

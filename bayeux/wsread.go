@@ -85,6 +85,11 @@ func (in *wsReader) handle(text []byte) error {
 		return closeError{ws.StatusInternalServerError}
 	}
 	if len(msgs) == 0 { // WS-8
+		s, unlock := k.lock()
+		if s != nil && s.sock == k {
+			s.silent = false // WS-16
+		}
+		unlock()
 		k.send(frame{text: []byte("[]")})
 		k.flush()
 		return nil
