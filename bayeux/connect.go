@@ -28,7 +28,8 @@ type connect struct {
 	poll    *exchange     // over HTTP
 	done    chan struct{} // over HTTP: closed on release
 	until   time.Time
-	browser string // cookie that counts it; "" when none does
+	rest    *resting // where it rests; nil: nowhere
+	browser string   // cookie that counts it; "" when none does
 	cause   cause
 }
 
@@ -334,6 +335,9 @@ func (s *Session) release(why cause) {
 			c.poll.farewell = why == causeEnded
 		}
 		close(c.done)
+		if c.rest != nil {
+			go c.rest.wake() // the reader waits for it
+		}
 	case why == causeSuperseded || why == causeGone: // CN-10: never answered
 	default:
 		x := &exchange{srv: s.srv, session: s, sock: c.sock, answers: []answer{{connect: c}}}

@@ -11,35 +11,66 @@ import (
 )
 
 // Track lets srv see what becomes of the TCP connections of hs, so that it
-// recognises a connect reply that was lost with its connection (DEL-15). Call it
-// before hs serves. Without it everything works, but such a loss is recognised by
-// what the client sends next only.
+// recognises a connect reply that was lost with its connection (DEL-15), and lets
+// it hold connects over HTTP/1.1 for little memory. Call it before hs serves.
+// Without it everything works, but such a loss is recognised by what the client
+// sends next only.
 //
-// Hooks that hs has already are called first.
+// Hooks that hs has already are called first. A connect that is held for more than
+// a second is hijacked from its handler, answered later, and its connection returned
+// to hs with the next request: with the context that ConnContext gave it at first, and
+// a ConnState of StateNew. Middleware that would add to the response when it is
+// written has no part in that; what is in the header before stays there.
 func (srv *Server) Track(hs *http.Server) {
-	t := new(connTracker)
+	t := newConnTracker(srv, hs)
+	srv.trackers.add(t)
 	connContext, connState := hs.ConnContext, hs.ConnState
 	hs.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if known := t.returning(c); known != nil {
+			return known.ctx
+		}
 		if connContext != nil {
 			ctx = connContext(ctx, c)
 		}
-		return context.WithValue(ctx, trackedConnKey{srv}, t.add(c))
+		return t.add(ctx, c).ctx
 	}
 	hs.ConnState = func(c net.Conn, state http.ConnState) {
 		if connState != nil {
-			connState(c, state)
+			connState(original(c), state)
 		}
 		t.note(c, state)
 	}
 }
 
 // connTracker knows the connections of one http.Server.
-type connTracker struct{ conns sync.Map } // net.Conn → *trackedConn
+type connTracker struct {
+	srv   *Server
+	conns sync.Map // net.Conn → *trackedConn
+	*wayBack
+}
 
-type trackedConnKey struct{ srv *Server }
+func newConnTracker(srv *Server, hs *http.Server) *connTracker {
+	return &connTracker{srv: srv, wayBack: newWayBack(hs)}
+}
 
-func (t *connTracker) add(c net.Conn) *trackedConn {
-	tc := &trackedConn{raw: rawConn(c)}
+type trackedConnKey struct{}
+
+func (t *connTracker) add(ctx context.Context, c net.Conn) *trackedConn {
+	tc := &trackedConn{home: t, conn: c, raw: rawConn(c)}
+	tc.outer, _ = ctx.Value(trackedConnKey{}).(*trackedConn)
+	tc.ctx = context.WithValue(ctx, trackedConnKey{}, tc)
+	t.conns.Store(c, tc)
+	return tc
+}
+
+// returning returns the connection that c is, if c has been here before.
+func (t *connTracker) returning(c net.Conn) *trackedConn {
+	back := before(c)
+	if back == nil || back.tracked.home != t {
+		return nil
+	}
+	tc := back.tracked
+	tc.setResting(false)
 	t.conns.Store(c, tc)
 	return tc
 }
@@ -50,23 +81,33 @@ func (t *connTracker) note(c net.Conn, state http.ConnState) {
 		return
 	}
 	tc := v.(*trackedConn)
-	tc.mu.Lock()
-	defer tc.mu.Unlock()
 	switch state {
 	case http.StateActive:
+		tc.mu.Lock()
+		defer tc.mu.Unlock()
 		tc.requests++
-	case http.StateClosed, http.StateHijacked:
-		tc.ended = true
-		tc.raw = nil
+	case http.StateClosed:
 		t.conns.Delete(c)
+		tc.end()
+	case http.StateHijacked:
+		t.conns.Delete(c)
+		if !tc.isResting() {
+			tc.end()
+		}
 	}
 }
 
 // trackedConn is a TCP connection under an http.Server. A nil one tells nothing.
 type trackedConn struct {
+	home  *connTracker
+	outer *trackedConn    // of another Server on the same http.Server, or nil
+	conn  net.Conn        // as it was accepted
+	ctx   context.Context // of the connection
+
 	mu       sync.Mutex
 	raw      syscall.RawConn
-	requests int // how often a request began on it
+	requests int  // how often a request began on it
+	resting  bool // taken from net/http for a while (rest.go)
 	ended    bool
 	pace     pace
 }
@@ -74,8 +115,30 @@ type trackedConn struct {
 // over reports whether the connection has ended. c.mu is held.
 func (c *trackedConn) over() bool { return c.ended || endedByPeer(c.raw) }
 
+// end says that nothing more will come on the connection.
+func (c *trackedConn) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended, c.raw = true, nil
+}
+
+func (c *trackedConn) setResting(resting bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resting = resting
+}
+
+func (c *trackedConn) isResting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.resting
+}
+
 func (srv *Server) trackedConnOf(ctx context.Context) *trackedConn {
-	c, _ := ctx.Value(trackedConnKey{srv}).(*trackedConn)
+	c, _ := ctx.Value(trackedConnKey{}).(*trackedConn)
+	for c != nil && c.home.srv != srv {
+		c = c.outer
+	}
 	return c
 }
 

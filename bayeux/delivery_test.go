@@ -391,9 +391,8 @@ func TestLostConnectReplies(t *testing.T) {
 		"it would have said":  {`{"timeout":0}`, connectMessage("1", ""), connectMessage("2", ""), false, true},
 		"no ids, same socket": {`{}`, `[{"channel":"/meta/connect","clientId":"<A>"}]`, `[{"channel":"/meta/connect","clientId":"<A>"}]`, false, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := start(t, Options{Timeout: 50 * ms})
+		restsOrNot(t, name, func(t *testing.T, setup func(*bench)) {
+			b := start(t, Options{Timeout: 50 * ms}, setup)
 			c := b.polling()
 			shake(t, c, "")
 			c.ask(connectMessage("0", `,"advice":`+tc.first))

@@ -65,28 +65,30 @@ func TestSlowBody(t *testing.T) {
 // and what it did not read waits for it.
 func TestSlowReaderOfResponses(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T) {
-		b := startInMemory(t, Options{MaxInterval: time.Minute})
-		c := b.polling()
-		handshake(t, c, "")
-		subscribe(t, c, "/s")
-		u, _ := url.Parse("http://desk.example/")
-		body := strings.ReplaceAll(connectMessage("1", ""), "<A>", c.id())
-		conn, err := b.dial()
-		must(t, err)
-		defer conn.Close()
-		_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: desk.example\r\nCookie: %s\r\nContent-Length: %d\r\n\r\n%s", c.hc.Jar.Cookies(u)[0], len(body), body)
-		must(t, err)
-		synctest.Wait()
-		large := `"` + strings.Repeat("x", 100<<10) + `"`
-		b.publish("/s", large)
-		pass(30*time.Second + 1)
-		if st := b.srv.Stats(); st.Held != 0 || st.Sessions != 1 {
-			t.Errorf("%+v", st)
-		}
-		if got := c.ask(connectMessage("2", "")); len(got) != 2 || data(got) != large {
-			t.Errorf("%d objects", len(got))
-		}
+	restsOrNot(t, "", func(t *testing.T, setup func(*bench)) {
+		bubble(t, func(t *testing.T) {
+			b := startInMemory(t, Options{MaxInterval: time.Minute}, setup)
+			c := b.polling()
+			handshake(t, c, "")
+			subscribe(t, c, "/s")
+			u, _ := url.Parse("http://desk.example/")
+			body := strings.ReplaceAll(connectMessage("1", ""), "<A>", c.id())
+			conn, err := b.dial()
+			must(t, err)
+			defer conn.Close()
+			_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: desk.example\r\nCookie: %s\r\nContent-Length: %d\r\n\r\n%s", c.hc.Jar.Cookies(u)[0], len(body), body)
+			must(t, err)
+			synctest.Wait()
+			large := `"` + strings.Repeat("x", 100<<10) + `"`
+			b.publish("/s", large)
+			pass(30*time.Second + 1)
+			if st := b.srv.Stats(); st.Held != 0 || st.Sessions != 1 {
+				t.Errorf("%+v", st)
+			}
+			if got := c.ask(connectMessage("2", "")); len(got) != 2 || data(got) != large {
+				t.Errorf("%d objects", len(got))
+			}
+		})
 	})
 }
 

@@ -39,24 +39,24 @@ type bench struct {
 	path string // of upgrades; default /cometd
 }
 
-// start serves opt over TCP on the loopback address.
-func start(t testing.TB, opt Options) *bench {
+// start serves opt over TCP on the loopback address, after setup.
+func start(t testing.TB, opt Options, setup ...func(*bench)) *bench {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serveOn(t, opt, ln, func() (net.Conn, error) { return net.Dial("tcp", ln.Addr().String()) })
+	return serveOn(t, opt, ln, func() (net.Conn, error) { return net.Dial("tcp", ln.Addr().String()) }, setup)
 }
 
 // startInMemory is start for a synctest bubble.
-func startInMemory(t testing.TB, opt Options) *bench {
+func startInMemory(t testing.TB, opt Options, setup ...func(*bench)) *bench {
 	t.Helper()
 	ln := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-	return serveOn(t, opt, ln, ln.dial)
+	return serveOn(t, opt, ln, ln.dial, setup)
 }
 
-func serveOn(t testing.TB, opt Options, ln net.Listener, dial func() (net.Conn, error)) *bench {
+func serveOn(t testing.TB, opt Options, ln net.Listener, dial func() (net.Conn, error), setup []func(*bench)) *bench {
 	t.Helper()
 	b := &bench{t: t, dial: dial, logs: new(logBuffer)}
 	if opt.Logger == nil {
@@ -75,6 +75,9 @@ func serveOn(t testing.TB, opt Options, ln net.Listener, dial func() (net.Conn, 
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
 	b.srv.Track(b.http)
+	for _, f := range setup {
+		f(b)
+	}
 	served := make(chan error, 1)
 	go func() { served <- b.http.Serve(ln) }()
 	t.Cleanup(func() {
@@ -208,6 +211,11 @@ func both(t *testing.T, opt Options, f func(t *testing.T, b *bench, c client)) {
 		b := start(t, opt)
 		f(t, b, b.polling())
 	})
+	t.Run("L at rest", func(t *testing.T) {
+		t.Parallel()
+		b := start(t, opt, atRest)
+		f(t, b, b.polling())
+	})
 	t.Run("W", func(t *testing.T) {
 		t.Parallel()
 		b := start(t, opt)
@@ -231,6 +239,10 @@ func bothInTime(t *testing.T, opt Options, f func(t *testing.T, b *bench, c clie
 	t.Run("L", func(t *testing.T) {
 		t.Parallel()
 		bubble(t, func(t *testing.T) { b := startInMemory(t, opt); f(t, b, b.polling()) })
+	})
+	t.Run("L at rest", func(t *testing.T) {
+		t.Parallel()
+		bubble(t, func(t *testing.T) { b := startInMemory(t, opt, atRest); f(t, b, b.polling()) })
 	})
 	t.Run("W", func(t *testing.T) {
 		t.Parallel()

@@ -1,7 +1,6 @@
 package bayeux
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -65,41 +64,75 @@ func refuse(w http.ResponseWriter, status int, text string) {
 // callback-polling.
 func (srv *Server) poll(w http.ResponseWriter, r *http.Request, t Transport, callback string) {
 	x := srv.newPoll(r, t)
-	defer x.endAnswer()
+	rests := false
+	defer func() {
+		if !rests {
+			x.endAnswer()
+		}
+	}()
 	if !srv.take(w, r, x) {
 		return
 	}
+	f := form{t, callback, srv.opt.overHTTP(t).Compress && acceptsGzip(r.Header)}
 	if x.held != nil {
 		// A deadline for reading requests must not end the hold: net/http would take it
 		// for the end of the connection.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-		if !srv.wait(r.Context(), x) {
-			return // the client has gone (SS-11)
+		released := false
+		if released, rests = srv.wait(w, r, x, f); !released {
+			return
 		}
-	}
-	if x.held != nil {
-		x.answers = append(x.answers, answer{connect: x.held})
-	}
-	if c := x.answers[0].connect; x.alone && c != nil && c.cause == causeSuperseded { // CN-10
-		w.WriteHeader(srv.opt.DuplicateMetaConnectHTTPResponseCode)
-		return
 	}
 	if x.connectInCompany() {
 		srv.catchUp(r.Context(), x.session)
 	}
-	res := x.complete()
 	if x.made != nil && srv.browserCookie(r) == "" { // CK-1
 		http.SetCookie(w, srv.newBrowserCookie(x.made.cookie, r))
 	}
-	h, body := w.Header(), res.encode(srv)
-	h.Set("Content-Type", "application/json") // LP-9
-	if callback != "" {
-		h.Set("Content-Type", "text/javascript;charset=UTF-8") // JP-3
-		body = script(callback, body)
+	status, body, res := x.finish(f, w.Header())
+	if res == nil {
+		w.WriteHeader(status)
+		return
 	}
-	err := srv.respond(w, r, t, body)
-	res.written(err)
+	res.written(srv.respond(w, r, t, body))
 	x.part()
+}
+
+// form is how the response of a poll is to look.
+type form struct {
+	transport Transport
+	callback  string // of callback-polling
+	zip       bool   // the client takes gzip
+}
+
+// finish completes the response of a poll: its header fields go into h. Without messages or replies the
+// response is nil.
+func (x *exchange) finish(f form, h http.Header) (status int, body []byte, res *response) {
+	srv := x.srv
+	if x.held != nil {
+		x.answers = append(x.answers, answer{connect: x.held})
+	}
+	if c := x.answers[0].connect; x.alone && c != nil && c.cause == causeSuperseded { // CN-10
+		return srv.opt.DuplicateMetaConnectHTTPResponseCode, nil, nil
+	}
+	all := x.complete()
+	body = all.encode(srv)
+	h.Set("Content-Type", "application/json") // LP-9
+	if f.callback != "" {
+		h.Set("Content-Type", "text/javascript;charset=UTF-8") // JP-3
+		body = script(f.callback, body)
+	}
+	if srv.opt.overHTTP(f.transport).Compress {
+		h.Add("Vary", "Accept-Encoding")
+		if f.zip && len(body) > compressAbove {
+			h.Set("Content-Encoding", "gzip")
+			body = srv.packers.gzip(body)
+		}
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store") // LP-10
+	h.Set("X-Content-Type-Options", "nosniff")
+	return http.StatusOK, body, &all
 }
 
 func (srv *Server) newPoll(r *http.Request, t Transport) *exchange {
@@ -175,44 +208,57 @@ func (srv *Server) readPosted(w http.ResponseWriter, r *http.Request) (msgs []Me
 
 func (srv *Server) limits() limits { return limits{srv.opt.JSONDepth, srv.opt.MaxMessagesPerRequest} }
 
-// wait holds the request until its connect is released. It reports false when the
-// client has gone: then nothing is taken from the queue, and the deadline runs
-// (SS-11).
-func (srv *Server) wait(ctx context.Context, x *exchange) bool {
-	c, s := x.held, x.session
-	released := false
-	select {
-	case <-c.done:
-		released = true
-	case <-ctx.Done():
-	case <-srv.stopped:
+// wait holds the request until its connect is released. It reports false when there
+// is nothing to answer here: the client has gone, or the connect rests.
+func (srv *Server) wait(w http.ResponseWriter, r *http.Request, x *exchange, f form) (released, rests bool) {
+	c := x.held
+	var long <-chan time.Time
+	if x.mayRest(r.Context()) {
+		timer := time.NewTimer(srv.restAfter)
+		defer timer.Stop()
+		long = timer.C
 	}
-	if released && ctx.Err() == nil {
-		return true
+	for {
+		select {
+		case <-c.done:
+			released = true
+		case <-r.Context().Done():
+		case <-srv.stopped:
+			select {
+			case <-c.done: // both at once
+				released = true
+			default:
+			}
+		case <-long:
+			if srv.rest(w, r, x, f) {
+				return false, true
+			}
+			long = nil
+			continue
+		}
+		if released && r.Context().Err() == nil {
+			return true, false
+		}
+		x.abandon()
+		return false, false
 	}
+}
+
+// abandon says that the client has gone: then nothing is taken from the queue, and
+// the deadline runs (SS-11).
+func (x *exchange) abandon() {
+	s := x.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held == c {
+	if s.held == x.held {
 		s.release(causeGone)
 	}
-	s.linger(c)
-	return false
+	s.linger(x.held)
 }
 
 // respond writes a response and pushes it to the network, so that an error tells
 // that it did not leave (DEL-8).
 func (srv *Server) respond(w http.ResponseWriter, r *http.Request, t Transport, body []byte) error {
-	h := w.Header()
-	if srv.opt.overHTTP(t).Compress {
-		h.Add("Vary", "Accept-Encoding")
-		if len(body) > compressAbove && acceptsGzip(r.Header) {
-			h.Set("Content-Encoding", "gzip")
-			body = srv.packers.gzip(body)
-		}
-	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Cache-Control", "no-store") // LP-10
-	h.Set("X-Content-Type-Options", "nosniff")
 	if err := r.Context().Err(); err != nil {
 		return err
 	}

@@ -17,14 +17,14 @@ import (
 //
 //   - Order of locks: Server.order (a stripe) → channels.mu → Session.mu →
 //     socket.mu → one of sessions.mu, browsers.mu, sockets.mu, pushers.mu,
-//     writers.mu, trackedConn.mu → tasks.mu. Who holds one may take those to its
-//     right only.
+//     writers.mu, trackedConn.mu, rests.mu → tasks.mu. Who holds one may take
+//     those to its right only.
 //   - Nothing of the embedding server (policy, listener, handler, source, hook) is
 //     called with a lock held, and nothing is read from or written to the network.
 //   - What a session sends is chosen under its lock at the moment of sending, so
 //     that the order is that of its queue (DEL-1).
 //   - A message is encoded when it is queued, once for all who get it.
-//   - Goroutines: one reader per websocket; while they have work up to 2 × CPU each
+//   - Goroutines: one reader per websocket, and per connect at rest; while they have work up to 2 × CPU each
 //     of writers and stream readers, and a writer for each websocket whose peer is
 //     slow; those of timers that fired. Shutdown waits for all. They are counted in
 //     Server.tasks, which lets none begin any more; the writers apart, who go on until
@@ -61,6 +61,10 @@ type Server struct {
 	sockets  socketSet
 	packers  packers
 	readers  sync.Pool // of *wsReader
+
+	trackers  trackerSet
+	rests     restSet
+	restAfter time.Duration
 }
 
 // New checks the options and returns a server. It starts nothing: goroutines and
@@ -70,7 +74,7 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{opt: opt, seed: maphash.MakeSeed(), stopped: make(chan struct{})}
+	srv := &Server{opt: opt, seed: maphash.MakeSeed(), stopped: make(chan struct{}), restAfter: restAfter}
 	if srv.origins, err = parseOrigins("allowedOrigins", opt.AllowedOrigins); err != nil {
 		return nil, err
 	}
@@ -96,6 +100,7 @@ func New(opt Options) (*Server, error) {
 	srv.pushers.init(srv)
 	srv.writers.init()
 	srv.sockets.init()
+	srv.rests.init()
 	srv.packers.init()
 	srv.readers.New = newWSReader
 	srv.tasks.init()

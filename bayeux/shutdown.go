@@ -64,6 +64,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}
 	srv.spread.Store(int64(min(over/2, maxJitter)))
 	srv.draining.Store(true)
+	for _, r := range srv.rests.list() {
+		r.leave()
+	}
 	srv.sendAway(ctx, over)
 	srv.endSessions()
 	for _, k := range srv.sockets.list() { // whose session has gone before
@@ -73,10 +76,14 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	defer srv.cancel()
 	select {
 	case <-srv.tasks.idle:
+		srv.trackers.close()
 		srv.endSessions()      // those whose handshake was under way
 		srv.writers.all.Wait() // no socket is left that they could write to
 		return nil
 	case <-ctx.Done():
+		for _, r := range srv.rests.list() {
+			r.cut()
+		}
 		for _, k := range srv.sockets.list() {
 			k.abort()
 		}

@@ -60,6 +60,9 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	early := make([]byte, rw.Reader.Buffered()) // frames that came on the heels of the request
 	_, _ = rw.Reader.Read(early)
+	if back := before(conn); back != nil && len(back.early) == 0 {
+		conn = back.Conn
+	}
 	k.conn, k.raw = conn, pastMethods(conn)
 	k.ctx = context.WithoutCancel(r.Context())
 	k.start(early)

@@ -21,7 +21,7 @@ func (m *Metrics) HTTP(log *slog.Logger, route string, next http.Handler) http.H
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		m.inFlight.Inc()
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, upgrade: r.Header.Get("Upgrade") != ""}
 		defer func() {
 			fault := recover()
 			cut := fault == http.ErrAbortHandler // the way to cut a connection on purpose
@@ -54,6 +54,7 @@ func method(r *http.Request) string {
 type recorder struct {
 	http.ResponseWriter
 	code     int
+	upgrade  bool // the request asks for another protocol
 	hijacked bool
 }
 
@@ -82,12 +83,13 @@ func (rec *recorder) Write(b []byte) (int, error) {
 // Flush makes the recorder an http.Flusher.
 func (rec *recorder) Flush() { _ = http.NewResponseController(rec.ResponseWriter).Flush() }
 
-// Hijack makes the recorder an http.Hijacker: websockets need it.
+// Hijack makes the recorder an http.Hijacker: websockets need it, and held polls, which are answered later. Those count as what they mostly become, 200, and for the
+// time until then.
 func (rec *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(rec.ResponseWriter).Hijack()
 	if err == nil {
 		rec.hijacked = true
-		if rec.code == 0 {
+		if rec.code == 0 && rec.upgrade {
 			rec.code = http.StatusSwitchingProtocols
 		}
 	}

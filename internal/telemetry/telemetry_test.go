@@ -156,37 +156,39 @@ func TestPanicsInTheMiddleOfAnAnswer(t *testing.T) {
 	}
 }
 
-// A websocket takes the connection over.
+// A websocket takes the connection over, and so does a held poll, which is no upgrade.
 func TestHijack(t *testing.T) {
 	t.Parallel()
-	m := NewMetrics(Build{})
-	hs := httptest.NewServer(m.HTTP(silent(), "/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		h, ok := w.(http.Hijacker)
-		if !ok {
-			t.Error("not a Hijacker")
-			return
-		}
-		c, _, err := h.Hijack()
+	for header, code := range map[string]string{"Upgrade: websocket\r\n": "101", "": "200"} {
+		m := NewMetrics(Build{})
+		hs := httptest.NewServer(m.HTTP(silent(), "/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			h, ok := w.(http.Hijacker)
+			if !ok {
+				t.Error("not a Hijacker")
+				return
+			}
+			c, _, err := h.Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\n\r\nmine")
+			_ = c.Close()
+			panic("after the hijack")
+		})))
+		c, err := net.Dial("tcp", hs.Listener.Addr().String())
 		if err != nil {
-			t.Error(err)
-			return
+			t.Fatal(err)
 		}
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\n\r\nmine")
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n"+header+"\r\n")
+		all, err := io.ReadAll(bufio.NewReader(c))
+		if err != nil || !strings.HasSuffix(string(all), "mine") {
+			t.Errorf("%q, %v", all, err)
+		}
+		if got := scrape(t, m); !strings.Contains(got, `code="`+code+`"`) {
+			t.Errorf("with %q it is not counted as %s", header, code)
+		}
 		_ = c.Close()
-		panic("after the hijack")
-	})))
-	defer hs.Close()
-	c, err := net.Dial("tcp", hs.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-	all, err := io.ReadAll(bufio.NewReader(c))
-	if err != nil || !strings.HasSuffix(string(all), "mine") {
-		t.Errorf("%q, %v", all, err)
-	}
-	if got := scrape(t, m); !strings.Contains(got, `code="101"`) {
-		t.Error("the upgrade is not counted as 101")
+		hs.Close()
 	}
 }
