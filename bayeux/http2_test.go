@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 )
@@ -168,4 +169,19 @@ func TestHTTP2SessionsPerBrowser(t *testing.T) {
 			})
 		})
 	}
+}
+
+// 11.3 over HTTP/2: a body that is too large ends its stream, not the connection of the others.
+func TestHTTP2TooLarge(t *testing.T) {
+	t.Parallel()
+	overHTTP2(t, Options{LongPolling: HTTPOptions{MaxMessageSize: 1000}}, func(t *testing.T, c *streams) {
+		if _, err := c.post(t.Context(), strings.Repeat(" ", 2000)); err == nil || !strings.Contains(err.Error(), "413") {
+			t.Fatal(err)
+		}
+		reused := false
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+		if _, err := c.post(ctx, `[{"channel":"/meta/handshake"}]`); err != nil || !reused {
+			t.Errorf("%v; the connection goes on: %v", err, reused)
+		}
+	})
 }

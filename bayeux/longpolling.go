@@ -177,12 +177,14 @@ func (srv *Server) take(w http.ResponseWriter, r *http.Request, x *exchange) boo
 		switch {
 		case errors.Is(err, errTooLarge):
 			status = http.StatusRequestEntityTooLarge
-			w.Header().Set("Connection", "close")
 		case errors.Is(err, errTooSlow):
 			status = http.StatusRequestTimeout
-			w.Header().Set("Connection", "close")
 		case errors.Is(err, errUnsupported):
 			status = http.StatusUnsupportedMediaType
+		}
+		// Over HTTP/2 the connection is not the request's to close, and what remains of the body is reset.
+		if (status == http.StatusRequestEntityTooLarge || status == http.StatusRequestTimeout) && r.ProtoMajor == 1 {
+			w.Header().Set("Connection", "close")
 		}
 		refuse(w, status, err.Error())
 		return false
