@@ -17,7 +17,7 @@ import (
 // sends next only.
 //
 // Hooks that hs has already are called first. A connect that is held for more than
-// a second is hijacked from its handler, answered later, and its connection returned
+// 0.2 s is hijacked from its handler, answered later, and its connection returned
 // to hs with the next request: with the context that ConnContext gave it at first, and
 // a ConnState of StateNew. Middleware that would add to the response when it is
 // written has no part in that; what is in the header before stays there.
