@@ -78,7 +78,7 @@ func (srv *Server) poll(w http.ResponseWriter, r *http.Request, t Transport, cal
 		// A deadline for reading requests must not end the hold: net/http would take it
 		// for the end of the connection.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-		released := false
+		var released bool
 		if released, rests = srv.wait(w, r, x, f); !released {
 			return
 		}
