@@ -47,7 +47,10 @@ type StoredSession struct {
 	Version   int64 // grows with each Update
 	Place     Place
 	Expires   time.Time // zero: held by a server
-	Details   []byte    // what else there is, as JSON for this package alone
+	// Subscriptions holds each channel or pattern with the position after which it begins: what tells a record of deliveries which entries of
+	// a stretch the session got.
+	Subscriptions map[string]int64
+	Details       []byte // what else there is, as JSON for this package alone
 }
 
 // Place is what of a stream is known to have arrived: everything up to Confirmed. Turn counts how often the client went back (RP-2); places of
