@@ -51,6 +51,9 @@ func (s *Store) named(err error) error {
 	return err
 }
 
+// whenDamaged says how data is repaired: nothing that was lost can be guessed.
+const whenDamaged = "stop the server and restore the file from a backup with halley restore"
+
 func damaged(file string, err error) error {
-	return fmt.Errorf("%w: %s: %w; stop the server and restore the file from a backup", store.ErrDamaged, file, err)
+	return fmt.Errorf("%w: %s: %w; %s", store.ErrDamaged, file, err, whenDamaged)
 }

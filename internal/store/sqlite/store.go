@@ -130,33 +130,6 @@ func (s *Store) release() error {
 	return errors.Join(errs...)
 }
 
-// Check reads the whole file and returns store.ErrDamaged, with what was found, if it is not sound. It takes as long as reading the file does;
-// commits go on meanwhile.
-func (s *Store) Check(ctx context.Context) error {
-	rows, err := s.read.QueryContext(ctx, "PRAGMA integrity_check(10)")
-	if err != nil {
-		return s.failed("check the file", err)
-	}
-	defer rows.Close()
-	var found []error
-	for rows.Next() {
-		var line string
-		if err := rows.Scan(&line); err != nil {
-			return s.failed("check the file", err)
-		}
-		if line != "ok" {
-			found = append(found, errors.New(line))
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return s.failed("check the file", err)
-	}
-	if len(found) > 0 {
-		return damaged(s.folder.database(), errors.Join(found...))
-	}
-	return nil
-}
-
 // failed wraps the error of a read with what was attempted.
 func (s *Store) failed(attempt string, err error) error {
 	select {
