@@ -1,7 +1,9 @@
-// Package line is a TCP line with faults, for tests: it passes connections on to a server, and delays, silences and cuts them as it is told.
+// Package line is a TCP line with faults, for tests: it passes connections on to a server, and delays, silences, cuts and half-closes them as it is
+// told, or sends a request twice.
 package line
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -25,6 +27,11 @@ type Way struct {
 	Cut int64
 	// Reset lets Cut be a reset (RST) for the client, and not an orderly end (FIN).
 	Reset bool
+	// End tells the receiver at once that nothing more comes, though the sender may go on: half of the connection is closed. What still comes vanishes.
+	End bool
+	// Again sends the next HTTP POST that arrives in one piece to the server a second time, over a connection of its own, and throws that answer away:
+	// so long after the original, or before it if it is negative. Only what the client sends can be sent again.
+	Again time.Duration
 }
 
 // Both is a fault that is the same in both directions.
@@ -34,6 +41,8 @@ func Both(w Way) Fault { return Fault{Up: w, Down: w} }
 type Line struct {
 	listener net.Listener
 	to       string
+	life     context.Context // ends with Close
+	stop     context.CancelFunc
 	tasks    sync.WaitGroup
 
 	mu     sync.Mutex
@@ -43,6 +52,7 @@ type Line struct {
 	closed bool
 	passed int
 	cuts   int
+	copies int
 }
 
 // Listen makes a good line from a free port of this machine to a server's address (host:port). It lasts until Close.
@@ -52,6 +62,7 @@ func Listen(to string) (*Line, error) {
 		return nil, err
 	}
 	l := &Line{listener: listener, to: to, conns: map[*conn]bool{}, next: func() Fault { return Fault{} }}
+	l.life, l.stop = context.WithCancel(context.Background())
 	l.tasks.Go(l.accept)
 	return l, nil
 }
@@ -62,8 +73,7 @@ func (l *Line) Address() string { return l.listener.Addr().String() }
 // Break gives the connections that there are a fault. It replaces the one they had.
 func (l *Line) Break(f Fault) {
 	for _, c := range l.present() {
-		c.up.setFault(f.Up)
-		c.down.setFault(f.Down)
+		c.give(f)
 	}
 }
 
@@ -108,6 +118,7 @@ func (l *Line) Close() {
 	l.closed = true
 	l.mu.Unlock()
 	l.listener.Close()
+	l.stop()
 	for _, c := range l.present() {
 		c.end()
 	}
@@ -148,8 +159,8 @@ func (l *Line) serve(near *net.TCPConn) {
 		return
 	}
 	var ways sync.WaitGroup
-	ways.Go(func() { c.pass(&c.up, c.far, c.near) })
-	ways.Go(func() { c.pass(&c.down, c.near, c.far) })
+	ways.Go(func() { c.pass(&c.up, c.far, c.near, l.again) })
+	ways.Go(func() { c.pass(&c.down, c.near, c.far, passOnce) })
 	ways.Wait()
 	c.end()
 
@@ -166,9 +177,7 @@ func (l *Line) add(c *conn) bool {
 	if !ok {
 		return false
 	}
-	fault := next() // not under the lock: it may ask the line
-	c.up.setFault(fault.Up)
-	c.down.setFault(fault.Down)
+	c.give(next()) // not under the lock: it may ask the line
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -189,6 +198,18 @@ type conn struct {
 	gone      chan struct{}
 }
 
+// give lets the connection have a fault from now on.
+func (c *conn) give(f Fault) {
+	c.up.setFault(f.Up)
+	c.down.setFault(f.Down)
+	if f.Up.End {
+		_ = c.far.CloseWrite() // it may have gone
+	}
+	if f.Down.End {
+		_ = c.near.CloseWrite()
+	}
+}
+
 // way is one direction of a connection, with its present fault.
 type way struct {
 	mu    sync.Mutex
@@ -205,7 +226,7 @@ func (w *way) setFault(f Way) {
 func (w *way) take(n int) (passing int, fault Way, cut bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.fault.Silent || w.fault.Cut == 0 {
+	if w.fault.Silent || w.fault.End || w.fault.Cut == 0 {
 		return n, w.fault, false
 	}
 	if int64(n) >= w.fault.Cut {
@@ -215,8 +236,8 @@ func (w *way) take(n int) (passing int, fault Way, cut bool) {
 	return n, w.fault, false
 }
 
-// pass carries one direction until its sender or the connection ends.
-func (c *conn) pass(w *way, to, from *net.TCPConn) {
+// pass carries one direction until its sender or the connection ends. It writes what may pass with write.
+func (c *conn) pass(w *way, to, from *net.TCPConn, write func(w *way, to net.Conn, piece []byte) error) {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buf)
@@ -232,10 +253,12 @@ func (c *conn) pass(w *way, to, from *net.TCPConn) {
 		case fault.Silent && err != nil:
 			<-c.gone
 			return
-		case fault.Silent:
+		case fault.End && err != nil:
+			return
+		case fault.Silent, fault.End:
 			continue
 		}
-		if _, failed := to.Write(buf[:n]); failed != nil {
+		if failed := write(w, to, buf[:n]); failed != nil {
 			c.end()
 			return
 		}
@@ -251,6 +274,11 @@ func (c *conn) pass(w *way, to, from *net.TCPConn) {
 			return
 		}
 	}
+}
+
+func passOnce(_ *way, to net.Conn, piece []byte) error {
+	_, err := to.Write(piece)
+	return err
 }
 
 // cut ends the connection for both sides.

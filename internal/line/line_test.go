@@ -223,3 +223,19 @@ func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
+
+// Half of a connection is closed: the receiver hears that nothing more comes, the sender notices nothing, and the other half goes on.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	l, client, server := connect(t, nil)
+	l.Break(line.Fault{Up: line.Way{End: true}})
+	if got := rest(t, server); got != "" {
+		t.Errorf("the server got %q", got)
+	}
+	say(t, client, "into the void")
+	say(t, server, "down")
+	server.CloseWrite()
+	if got := rest(t, client); got != "down" {
+		t.Errorf("the client got %q", got)
+	}
+}
