@@ -1,143 +1,54 @@
 package interop_test
 
 import (
-	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os/exec"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	interop "github.com/halley-chat/halley/interop/driver"
 )
 
 // patience is how long a scenario waits for what must come.
 const patience = time.Minute
 
-// driver is a running child process that wraps one published client; README.md has its protocol.
-type driver struct {
-	library    string
-	transports []string
-	can        []string
+// driver is a published client, wrapped in a child process.
+type driver struct{ *interop.Driver }
 
-	stderr  tail
-	mu      sync.Mutex
-	stdin   io.Writer
-	count   int
-	answers map[int]chan answer
-	clients map[string]*client
-	ended   chan struct{} // closed when its output has ended
-}
-
-type order map[string]any
-
-type answer struct {
-	N         int             `json:"n"`
-	OK        bool            `json:"ok"`
-	Error     string          `json:"error"`
-	Transport string          `json:"transport"`
-	Data      json.RawMessage `json:"data"`
-}
-
-type event struct {
-	Event        string          `json:"event"`
-	Client       string          `json:"client"`
-	State        string          `json:"state"`
-	Transport    string          `json:"transport"`
-	Subscription string          `json:"subscription"`
-	Channel      string          `json:"channel"`
-	Data         json.RawMessage `json:"data"`
-}
+type (
+	order  = interop.Order
+	answer = interop.Answer
+	event  = interop.Event
+)
 
 // startDriver starts a driver that lives as long as the test.
 func startDriver(t *testing.T, command ...string) *driver {
 	t.Helper()
-	cmd := exec.Command(command[0], command[1:]...)
-	d := &driver{answers: map[int]chan answer{}, clients: map[string]*client{}, ended: make(chan struct{})}
-	cmd.Stderr = &d.stderr
-	stdin, err := cmd.StdinPipe()
+	d, err := interop.Start(command...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.stdin = stdin
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(stdout)
-	lines.Buffer(nil, 1<<20)
 	t.Cleanup(func() {
-		stdin.Close()
-		select {
-		case <-d.ended:
-		case <-time.After(patience):
-			t.Errorf("%s did not end with its input", d.library)
-			cmd.Process.Kill()
-			<-d.ended
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s ended with %v", d.library, err)
+		if err := d.Close(patience); err != nil {
+			t.Errorf("%s: %v", d.Library, err)
 		}
 		if t.Failed() {
-			t.Logf("the end of what %s wrote to its standard error:\n%s", d.library, d.stderr.String())
+			t.Logf("the end of what %s wrote to its standard error:\n%s", d.Library, d.Complaints())
 		}
 	})
-	var ready struct {
-		Library, Event  string
-		Transports, Can []string
-	}
-	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &ready) != nil || ready.Event != "ready" {
-		close(d.ended)
-		t.Fatalf("%v is not ready but says %q\n%s", command, lines.Text(), d.stderr.String())
-	}
-	d.library, d.transports, d.can = ready.Library, ready.Transports, ready.Can
-	go d.read(lines)
-	return d
-}
-
-// read takes what the driver tells, until it ends.
-func (d *driver) read(lines *bufio.Scanner) {
-	defer close(d.ended)
-	for lines.Scan() {
-		var e event
-		var a answer
-		if json.Unmarshal(lines.Bytes(), &e) != nil || json.Unmarshal(lines.Bytes(), &a) != nil {
-			fmt.Fprintf(&d.stderr, "not a line of the protocol: %s\n", lines.Text())
-			continue
-		}
-		d.mu.Lock()
-		answered, client := d.answers[a.N], d.clients[e.Client]
-		delete(d.answers, a.N)
-		d.mu.Unlock()
-		switch {
-		case e.Event == "" && answered != nil:
-			answered <- a
-		case e.Event != "" && client != nil:
-			client.add(e)
-		}
-	}
-}
-
-func (d *driver) knows(what ...string) bool {
-	for _, w := range what {
-		if !slices.Contains(d.can, w) {
-			return false
-		}
-	}
-	return true
+	return &driver{d}
 }
 
 // client is one client in a driver. A test and its subtests use it from one goroutine.
 type client struct {
-	t    *testing.T
-	d    *driver
-	name string
+	*interop.Client
+	t *testing.T
 
 	mu      sync.Mutex
 	events  []event
@@ -147,22 +58,19 @@ type client struct {
 // open makes a client that is closed with the test. Those of one browser share cookies.
 func (d *driver) open(t *testing.T, browser string, settings order) *client {
 	t.Helper()
-	d.mu.Lock()
-	d.count++
-	c := &client{t: t, d: d, name: fmt.Sprintf("c%d", d.count), changed: make(chan struct{})}
-	d.clients[c.name] = c
-	d.mu.Unlock()
-	o := order{"do": "open", "browser": fmt.Sprintf("%s of %s", browser, t.Name())}
-	for k, v := range settings {
-		o[k] = v
+	c := &client{t: t, changed: make(chan struct{})}
+	o := order{"browser": fmt.Sprintf("%s of %s", browser, t.Name())}
+	maps.Copy(o, settings)
+	var err error
+	if c.Client, err = d.Open(t.Context(), o, c.add); err != nil {
+		t.Fatal(err)
 	}
-	c.do(o)
 	t.Cleanup(func() {
 		c.do(order{"do": "close"})
 		if t.Failed() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			t.Logf("what %s %s told: %s", d.library, c.name, told(c.events))
+			t.Logf("what %s %s told: %s", d.Library, c.Name, told(c.events))
 		}
 	})
 	return c
@@ -171,28 +79,13 @@ func (d *driver) open(t *testing.T, browser string, settings order) *client {
 // try gives an order and returns the answer, whatever it is.
 func (c *client) try(o order) answer {
 	c.t.Helper()
-	answered := make(chan answer, 1)
-	c.d.mu.Lock()
-	c.d.count++
-	o["n"], o["client"] = c.d.count, c.name
-	c.d.answers[c.d.count] = answered
-	line, err := json.Marshal(o)
-	if err == nil {
-		_, err = c.d.stdin.Write(append(line, '\n'))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.t.Context()), patience)
+	defer cancel()
+	a, err := c.Do(ctx, o)
+	if a.N == 0 { // there is none
+		c.t.Fatal(err)
 	}
-	c.d.mu.Unlock()
-	if err != nil {
-		c.t.Fatalf("order %v: %v", o, err)
-	}
-	select {
-	case a := <-answered:
-		return a
-	case <-c.d.ended:
-		c.t.Fatalf("%s ended before it answered %s", c.d.library, line)
-	case <-time.After(patience):
-		c.t.Fatalf("%s does not answer %s", c.d.library, line)
-	}
-	panic("not reached")
+	return a
 }
 
 // do gives an order that must go well.
@@ -200,7 +93,7 @@ func (c *client) do(o order) answer {
 	c.t.Helper()
 	a := c.try(o)
 	if !a.OK {
-		c.t.Fatalf("%s: order %v failed: %s", c.d.library, o, a.Error)
+		c.t.Fatalf("order %v failed: %s", o, a.Error)
 	}
 	return a
 }
@@ -241,10 +134,10 @@ func (c *client) await(what string, enough func([]event) bool) {
 		}
 		select {
 		case <-changed:
-		case <-c.d.ended:
-			c.t.Fatalf("%s ended", c.d.library)
+		case <-c.Ended():
+			c.t.Fatal("the driver ended")
 		case <-late:
-			c.t.Fatalf("%s: %s did not come", c.d.library, what)
+			c.t.Fatalf("%s did not come", what)
 		}
 	}
 }
@@ -320,24 +213,4 @@ func told(events []event) string {
 		fmt.Fprintf(&b, "\n  %s %s%s%s %s", e.Event, e.State, e.Transport, e.Channel, e.Data)
 	}
 	return b.String()
-}
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu  sync.Mutex
-	end []byte
-}
-
-func (w *tail) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.end = append(w.end, p...)
-	w.end = w.end[max(0, len(w.end)-8<<10):]
-	return len(p), nil
-}
-
-func (w *tail) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return string(w.end)
 }

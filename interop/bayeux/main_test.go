@@ -71,12 +71,12 @@ func TestPublishedClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := startDriver(t, command...)
-			for _, transport := range d.transports {
+			for _, transport := range d.Transports {
 				t.Run(transport, func(t *testing.T) {
 					t.Parallel()
 					p := party{d, startServer(t), transport}
 					for _, s := range scenarios(transport) {
-						if d.knows(s.needs...) {
+						if d.Knows(s.needs...) {
 							t.Run(s.name, func(t *testing.T) {
 								t.Parallel()
 								s.run(t, p)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/halley-chat/halley/bayeuxclient"
+	interop "github.com/halley-chat/halley/interop/driver"
 )
 
 // server is a running open server.
@@ -25,7 +26,7 @@ type server struct {
 	address string
 	options []string
 	cmd     *exec.Cmd
-	log     tail
+	log     interop.Tail
 }
 
 // startServer starts the open server with some options, till the end of the test. Its time-outs are short, so that what waits for them does not take long.

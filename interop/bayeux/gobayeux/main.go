@@ -10,7 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -27,6 +29,7 @@ type order struct {
 	Client          string
 	Browser         string
 	URL             string
+	Cookie          string
 	MaxNetworkDelay int
 	Backoff         int
 	Ext             json.RawMessage
@@ -94,6 +97,17 @@ func (d *driver) open(o order) error {
 	if jar == nil {
 		jar, _ = cookiejar.New(nil)
 		d.jars[o.Browser] = jar
+	}
+	if o.Cookie != "" {
+		u, err := url.Parse(o.URL)
+		if err != nil {
+			return err
+		}
+		cookies, err := http.ParseCookie(o.Cookie)
+		if err != nil {
+			return err
+		}
+		jar.SetCookies(u, cookies)
 	}
 	c, err := newClient(o, jar, func(line map[string]any) {
 		line["client"] = o.Client

@@ -10,18 +10,29 @@ const load = (module) => import(module).then((m) => m.default ?? m);
 
 const { adapt } = await load(library === "cometd-9" ? "cometd-nodejs-client-2" : "cometd-nodejs-client-1");
 const cookies = new Map(); // of the page: host -> name -> "name=value"
+const storeCookie = (hostname, header) => {
+  const pair = header.split(";")[0].trim();
+  cookies.set(hostname, { ...cookies.get(hostname), [pair.split("=")[0]]: pair });
+};
+const cookiesOf = (hostname) => Object.values(cookies.get(hostname) ?? {});
 adapt({
   cookies: {
     storeCookie({ hostname }, header, done) {
-      const pair = header.split(";")[0].trim();
-      cookies.set(hostname, { ...cookies.get(hostname), [pair.split("=")[0]]: pair });
+      storeCookie(hostname, header);
       done();
     },
     retrieveCookies(context, { hostname }, done) {
-      done(null, Object.values(cookies.get(hostname) ?? {}));
+      done(null, cookiesOf(hostname));
     },
   },
 });
+
+// A browser sends its cookies with an upgrade; the adapter's WebSocket does not.
+window.WebSocket = class extends window.WebSocket {
+  constructor(address, protocols) {
+    super(address, protocols, { headers: { Cookie: cookiesOf(new URL(address).hostname).join("; ") } });
+  }
+};
 const dropScripts = addScripts();
 const { CometD } = await load(library);
 const ack = await load(`${library}/AckExtension.js`);
@@ -56,7 +67,10 @@ serve((settings, tell) => {
   if (settings.ack) {
     cometd.registerExtension("ack", new AckExtension());
   }
-  const { url, maxNetworkDelay, backoff, maxBackoff } = settings;
+  const { url, cookie, maxNetworkDelay, backoff, maxBackoff } = settings;
+  if (cookie) {
+    storeCookie(new URL(url).hostname, cookie);
+  }
   cometd.configure({
     url,
     logLevel: "warn",
