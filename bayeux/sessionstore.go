@@ -19,10 +19,11 @@ type SessionStore interface {
 	// Adopt makes the caller the holder of a session: it replaces the session if its term is s.Term - 1, else it answers ErrSessionMoved
 	// or ErrNoSession. Of several who try one succeeds.
 	Adopt(ctx context.Context, s StoredSession) error
-	// Update replaces a session whose term is s.Term and whose version is below s.Version. A newer version stays, without an error; a
-	// newer term is ErrSessionMoved; no session is ErrNoSession.
+	// Update replaces a session whose term is s.Term and whose version is below s.Version. A newer version stays, without an error, and so
+	// does a later place; a newer term is ErrSessionMoved; no session is ErrNoSession.
 	Update(ctx context.Context, s StoredSession) error
-	// Save notes how far sessions have come. What is of an older term, or behind what is kept, is passed over without an error.
+	// Save notes how far sessions have come, all at once. What is of another term, or of a session that is not kept, is passed over without
+	// an error; a place that is behind what is kept does not replace it.
 	Save(ctx context.Context, progress []Progress) error
 	// Delete forgets a session. An unknown one is no error.
 	Delete(ctx context.Context, key SessionKey) error
@@ -83,3 +84,6 @@ const (
 	StepConfirmed StepKind = "confirmed" // known to have arrived (DEL-13, DEL-15, AK-14)
 	StepLost      StepKind = "lost"      // there was evidence of loss, or doubt: pushed again (DEL-8, DEL-15)
 )
+
+// keyOf is the key of the session with a client id.
+func keyOf(id string) SessionKey { return sha256.Sum256([]byte(id)) }
