@@ -19,6 +19,8 @@ const (
 	// timerCheck bounds how late a timer set by another node, or left over by a failure, is found.
 	timerCheck = time.Second
 	pruneEvery = 10 * time.Minute
+	// expiredFor is how long a CometD session must have been past its time before its row goes.
+	expiredFor = time.Minute
 )
 
 // keepTime fires the timers that are due. A timer's row goes in the commit of the command that it fires, so a crash in between repeats the
@@ -147,6 +149,7 @@ func (d *Desk) prune(ctx context.Context) {
 		n := time.Now()
 		rows, err := d.Store.Prune(ctx, store.Horizons{
 			Feed: n.Add(-d.Settings.FeedRetention), Answers: n.Add(-d.Settings.AnswerRetention),
+			Sessions: n.Add(-expiredFor), // one that comes back at the last moment is saved as such a moment later
 		})
 		if err != nil && ctx.Err() == nil {
 			d.Logger.Error("delete old rows", "error", err)

@@ -84,10 +84,13 @@ type Store interface {
 	// DeleteLogins removes log-ins by token hash. Unknown ones are ignored.
 	DeleteLogins(ctx context.Context, tokenHashes ...[sha256.Size]byte) error
 
-	// Prune deletes, in small batches between which others write, what is stamped before its horizon: feed rows, idempotency answers, log-ins not seen since.
-	// It returns how many rows went, also with an error.
+	Sessions
+
+	// Prune deletes, in small batches between which others write, what is stamped before its horizon: feed rows with the record of their deliveries,
+	// idempotency answers, log-ins not seen since, sessions that have ended, and of those of one subscriber all but the
+	// newest 1000. It returns how many rows went, also with an error. It first ends sessions that have expired.
 	//
-	// Feed rows and answers go in the order in which they were written, up to the first that is not old: a clock that jumps can't tear a hole into a feed.
+	// Feed rows, deliveries and answers go in the order in which they were written, up to the first that is not old: a clock that jumps can't tear a hole into a feed.
 	// Numbers go on where they were.
 	Prune(ctx context.Context, before Horizons) (int64, error)
 
@@ -202,5 +205,6 @@ type Login struct {
 // Horizons tells Prune what is old.
 type Horizons struct {
 	Feed, Answers, Logins time.Time
-	Batch                 int // rows per transaction; 0: 500
+	Sessions              time.Time // sessions that expire before it end; those that ended before Feed go
+	Batch                 int       // rows per transaction; 0: 500
 }

@@ -18,6 +18,12 @@ type statements struct {
 	putLogin, deleteLogin               *sql.Stmt
 	pruneFeed, pruneAnswers, pruneLogin *sql.Stmt
 
+	sessionState, insertSession, replaceSession, moveSession             *sql.Stmt
+	deleteSession, endSession                                            *sql.Stmt
+	subscriptions, addSubscription, endSubscription, forgetSubscriptions *sql.Stmt
+	addDelivery, expireSessions, pruneDeliveries, pruneSessions          *sql.Stmt
+	noteBeat                                                             *sql.Stmt
+
 	all []*sql.Stmt
 }
 
@@ -66,6 +72,32 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*statements, error) {
 			DELETE FROM answer WHERE id <= (SELECT max(id) FROM oldest)
 				AND id < coalesce((SELECT min(id) FROM oldest WHERE at >= ?1), 0x7fffffffffffffff)`},
 		{&s.pruneLogin, `DELETE FROM login WHERE token_hash IN (SELECT token_hash FROM login WHERE seen < ?1 LIMIT ?2)`},
+
+		{&s.sessionState, `SELECT id, term, version, turn, confirmed, ended IS NOT NULL FROM session WHERE key = ?`},
+		{&s.insertSession, `INSERT INTO session (key, handle, subscriber, user_id, login, term, version, turn, confirmed, expires, begun, details)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`},
+		{&s.replaceSession, `UPDATE session SET handle = ?2, subscriber = ?3, user_id = ?4, login = ?5, term = ?6, version = ?7,
+			turn = ?8, confirmed = ?9, expires = ?10, details = ?11 WHERE id = ?1`},
+		{&s.moveSession, `UPDATE session SET turn = ?3, confirmed = ?4, expires = ?5
+			WHERE key = ?1 AND ended IS NULL AND term = ?2 AND (turn, confirmed) <= (?3, ?4)`},
+		{&s.deleteSession, `DELETE FROM session WHERE key = ?1
+			AND NOT EXISTS (SELECT 1 FROM subscription WHERE session = session.id) AND NOT EXISTS (SELECT 1 FROM delivery WHERE session = session.id)`},
+		{&s.endSession, `UPDATE session SET ended = ?2, login = '', details = '' WHERE key = ?1 AND ended IS NULL`},
+		{&s.subscriptions, `SELECT id, channel, after FROM subscription WHERE session = ? AND until IS NULL`},
+		{&s.addSubscription, `INSERT INTO subscription (session, channel, after) VALUES (?, ?, ?)`},
+		{&s.endSubscription, `UPDATE subscription SET until = ?2 WHERE id = ?1`},
+		{&s.forgetSubscriptions, `DELETE FROM subscription WHERE session = ?1 AND until IS NOT NULL
+			AND id <= (SELECT id FROM subscription WHERE session = ?1 AND until IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?2)`},
+		{&s.addDelivery, `INSERT INTO delivery (session, at, after, upto, steps) SELECT id, ?2, ?3, ?4, ?5 FROM session WHERE key = ?1`},
+		{&s.expireSessions, `UPDATE session SET ended = expires, login = '', details = '' WHERE id IN
+			(SELECT id FROM session WHERE ended IS NULL AND expires < ?1 LIMIT ?2)`},
+		{&s.pruneDeliveries, `WITH oldest AS MATERIALIZED (SELECT id, at FROM delivery ORDER BY id LIMIT ?2)
+			DELETE FROM delivery WHERE id <= (SELECT max(id) FROM oldest)
+				AND id < coalesce((SELECT min(id) FROM oldest WHERE at >= ?1), 0x7fffffffffffffff)`},
+		{&s.pruneSessions, `DELETE FROM session WHERE id IN (SELECT id FROM session WHERE ended < ?1 OR id IN
+			(SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY subscriber ORDER BY begun DESC, id DESC) AS n FROM session WHERE ended IS NOT NULL)
+				WHERE n > 1000) LIMIT ?2)`},
+		{&s.noteBeat, noteBeat},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.sql)
 		if err != nil {
@@ -86,7 +118,7 @@ func (s *statements) close() {
 
 // queries are what the readers run, prepared on their handle, which prepares them anew on each of its connections.
 type queries struct {
-	epoch, answer, events, chat, counts, feed, heads, agents, allAgents, waiting, due, login *sql.Stmt
+	epoch, answer, events, chat, counts, feed, heads, agents, allAgents, waiting, due, login, session, deliveries *sql.Stmt
 }
 
 func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
@@ -106,6 +138,14 @@ func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
 		{&q.waiting, `SELECT chat_id, queue, since, priority FROM work ORDER BY since, chat_id`},
 		{&q.due, `SELECT at, kind, key, data FROM timer ORDER BY at, kind, key LIMIT ?`},
 		{&q.login, `SELECT user_id, csrf, created, seen FROM login WHERE token_hash = ?`},
+		{&q.session, `SELECT handle, subscriber, user_id, login, term, version, turn, confirmed, expires,
+			(SELECT json_group_object(channel, after) FROM subscription WHERE session = session.id AND until IS NULL), details
+			FROM session WHERE key = ?1 AND ended IS NULL AND (expires IS NULL OR expires > ?2)`},
+		{&q.deliveries, `SELECT handle, begun, expires, ended, turn, confirmed,
+			(SELECT json_group_array(json_object('channel', channel, 'after', after, 'until', until) ORDER BY id) FROM subscription WHERE session = session.id),
+			(SELECT json_group_array(json_object('at', at, 'after', after, 'steps', json(steps)) ORDER BY id) FROM delivery
+				WHERE session = session.id AND upto > ?4 AND after < ?5)
+			FROM session WHERE subscriber = ?1 AND (ended IS NULL OR ended >= ?2) AND begun <= ?3 ORDER BY begun, id`},
 	} {
 		stmt, err := db.PrepareContext(ctx, p.sql)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/halley-chat/halley/internal/store"
 )
@@ -26,6 +27,9 @@ import (
 type Options struct {
 	Waiting int // how many changes may wait for their turn before Commit blocks; 0: 1024
 	Readers int // how many reads are under way at once, the rest waits; 0: 4
+	// ResumeWindow is how long the clients of sessions that a server held when it was killed have from Open on to come back.
+	ResumeWindow time.Duration
+	Now          func() time.Time // tells Open how long no server has run; nil: time.Now
 }
 
 // Store implements [store.Store].
@@ -36,6 +40,10 @@ type Store struct {
 	reads  queries
 	writer *writer
 	epoch  int64 // upper part of every feed number
+	now    func() time.Time
+
+	quit  chan struct{} // ends what notes that a server runs
+	beats sync.WaitGroup
 
 	closing sync.Once
 	closed  chan struct{}
@@ -51,7 +59,10 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{folder: f, closed: make(chan struct{})}
+	s := &Store{folder: f, closed: make(chan struct{}), quit: make(chan struct{}), now: opt.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
 	if err := s.open(ctx, opt); err != nil {
 		if troubleOf(err) == ofTheData {
 			err = damaged(f.database(), err)
@@ -74,6 +85,9 @@ func (s *Store) open(ctx context.Context, opt Options) (err error) {
 	if err := migrate(ctx, s.write); err != nil {
 		return err
 	}
+	if err := s.awake(ctx, opt.ResumeWindow); err != nil {
+		return err
+	}
 	if err := syncFolder(s.folder.path); err != nil {
 		return err
 	}
@@ -90,6 +104,7 @@ func (s *Store) open(ctx context.Context, opt Options) (err error) {
 	}
 	s.writer = w
 	w.start()
+	s.beats.Go(s.beating)
 	return nil
 }
 
@@ -112,6 +127,8 @@ func (s *Store) Close() error {
 // release ends what was opened, as far as it was.
 func (s *Store) release() error {
 	var errs []error
+	close(s.quit)
+	s.beats.Wait()
 	if s.writer != nil {
 		s.writer.stop()
 	}

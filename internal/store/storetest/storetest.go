@@ -29,6 +29,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"timers", timerTests},
 		{"leases", leaseTests},
 		{"logins", loginTests},
+		{"sessions", sessionTests},
+		{"deliveries", deliveryTests},
 		{"counts", countTests},
 		{"prune", pruneTests},
 		{"contexts", contextTests},
