@@ -55,6 +55,7 @@ var mayImport = []line{
 
 	// All together.
 	{"internal/line", nil}, // for tests
+	{"internal/disk", nil}, // for tests
 	{"internal/config", []string{"internal/agent", "internal/auth", "internal/directory"}},
 	{"internal/telemetry", nil},
 	{"internal/server", []string{

@@ -34,6 +34,7 @@ type Options struct {
 	Data   string // empty: a folder that goes with the server
 	Listen string // empty: a free port
 	Args   []string
+	Under  func(*exec.Cmd) error // nil, or puts something between the process and the system before it starts
 }
 
 // Start runs the binary with demo data and without scripted customers, and returns when it is ready.
@@ -55,6 +56,11 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	}
 	s.cmd = exec.CommandContext(ctx, o.Binary,
 		append([]string{"serve", "--demo", "--demo-customers", "0", "--listen", o.Listen, "--data", o.Data}, o.Args...)...)
+	if o.Under != nil {
+		if err := o.Under(s.cmd); err != nil {
+			return nil, err
+		}
+	}
 	log, err := s.cmd.StderrPipe()
 	if err != nil {
 		return nil, err
