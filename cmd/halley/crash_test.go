@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -43,14 +44,7 @@ func TestKill(t *testing.T) {
 	}
 	listen := strings.TrimPrefix(server.URL, "http://")
 
-	var chats []*crashChat
-	for i := range crashChats {
-		chats = append(chats, startCrashChat(t, server.URL, i))
-	}
-	for _, name := range []string{"dana", "omar", "lena"} {
-		takeAll(ctx, t, server.URL, name, crashChats/3)
-	}
-
+	chats := startCrashChats(ctx, t, server.URL)
 	sending, stop := context.WithCancel(ctx)
 	var senders sync.WaitGroup
 	for _, c := range chats {
@@ -73,16 +67,12 @@ func TestKill(t *testing.T) {
 	stop()
 	senders.Wait()
 
-	db, err := sqlite.Open(ctx, data, sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
+	if err := broken(ctx, data, chats); err != nil {
+		t.Error(err)
 	}
-	defer db.Close()
-	told := noticesByIndex(ctx, t, db)
 	answered := 0
 	for _, c := range chats {
 		answered += len(c.answered)
-		c.check(ctx, t, db, told[c.id])
 	}
 	if answered < 50*kills {
 		t.Errorf("only %d messages were answered: the test has not tested much", answered)
@@ -95,6 +85,18 @@ type crashChat struct {
 	id, key, url string
 	answered     []string // texts whose send was answered with statusCode 0
 	failed       atomic.Int64
+}
+
+// startCrashChats starts chats that agents take.
+func startCrashChats(ctx context.Context, t *testing.T, server string) (chats []*crashChat) {
+	t.Helper()
+	for i := range crashChats {
+		chats = append(chats, startCrashChat(t, server, i))
+	}
+	for _, name := range []string{"dana", "omar", "lena"} {
+		takeAll(ctx, t, server, name, crashChats/3)
+	}
+	return chats
 }
 
 func startCrashChat(t *testing.T, server string, i int) *crashChat {
@@ -149,25 +151,52 @@ func (c *crashChat) sendOne(ctx context.Context, client *http.Client, text strin
 	return json.UnmarshalRead(res.Body, &e, json.MatchCaseInsensitiveNames(true)) == nil && e.StatusCode == 0
 }
 
-// check holds what is on disk against what was promised.
-func (c *crashChat) check(ctx context.Context, t *testing.T, db store.Store, told map[int64]int) {
-	t.Helper()
-	events, err := db.Events(ctx, c.id, 0, 0)
+// broken holds what is on disk against what was promised to all customers, and against the rules for logs and feeds.
+func broken(ctx context.Context, data string, chats []*crashChat) error {
+	db, err := sqlite.Open(ctx, data, sqlite.Options{})
 	if err != nil {
-		t.Fatal(err)
+		return err
+	}
+	told, err := noticesByIndex(ctx, db)
+	for _, c := range chats {
+		err = errors.Join(err, c.broken(ctx, db, told[c.id]))
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	return unsound(ctx, data)
+}
+
+// unsound is what the check of the data finds.
+func unsound(ctx context.Context, data string) error {
+	found, err := sqlite.Check(ctx, data)
+	for _, f := range found {
+		err = errors.Join(err, fmt.Errorf("%s: %s", f.Where, f.What))
+	}
+	return err
+}
+
+// broken holds what is on disk against what was promised.
+func (c *crashChat) broken(ctx context.Context, db store.Store, told map[int64]int) (err error) {
+	fault := func(format string, args ...any) {
+		err = errors.Join(err, fmt.Errorf("chat "+c.id+": "+format, args...))
+	}
+	events, readErr := db.Events(ctx, c.id, 0, 0)
+	if readErr != nil {
+		return readErr
 	}
 	written := map[string]int{}
 	var index int64
 	joined := int64(0)
 	for i, e := range events {
 		if e.Seq != int64(i+1) {
-			t.Fatalf("chat %s: event %d has seq %d", c.id, i+1, e.Seq)
+			fault("event %d has seq %d", i+1, e.Seq)
 		}
 		if e.Index == 0 {
 			continue
 		}
 		if index++; e.Index != index {
-			t.Fatalf("chat %s: index %d follows %d", c.id, e.Index, index-1)
+			fault("index %d follows %d", e.Index, index-1)
 		}
 		m, ok := chat.MessageOf(e)
 		if !ok {
@@ -179,29 +208,29 @@ func (c *crashChat) check(ctx context.Context, t *testing.T, db store.Store, tol
 		if m.Type == chat.TextMessage {
 			written[m.Text]++
 			if joined > 0 && told[e.Index] != 1 {
-				t.Errorf("chat %s: the agent's feed has %d notices of message %d", c.id, told[e.Index], e.Index)
+				fault("the agent's feed has %d notices of message %d", told[e.Index], e.Index)
 			}
 		}
 	}
 	for _, text := range c.answered {
 		if written[text] != 1 {
-			t.Errorf("chat %s: %q was answered and is there %d times", c.id, text, written[text])
+			fault("%q was answered and is there %d times", text, written[text])
 		}
 	}
+	return err
 }
 
 // noticesByIndex counts, by chat and index, the messages in the agents' feeds, and checks that the feeds have no gap.
-func noticesByIndex(ctx context.Context, t *testing.T, db store.Store) map[string]map[int64]int {
-	t.Helper()
+func noticesByIndex(ctx context.Context, db store.Store) (map[string]map[int64]int, error) {
 	told := map[string]map[int64]int{}
 	for _, name := range []string{"dana", "omar", "lena"} {
 		feed, err := db.Feed(ctx, "agent:"+directory.UserID(name), 0, 0)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		for i, row := range feed {
 			if row.N != feed[0].N+int64(i) {
-				t.Fatalf("%s's feed: %d follows %d", name, row.N, feed[i-1].N)
+				return nil, fmt.Errorf("%s's feed: %d follows %d", name, row.N, feed[i-1].N)
 			}
 			var n struct {
 				ChatPath string `json:"chatPath"`
@@ -211,7 +240,7 @@ func noticesByIndex(ctx context.Context, t *testing.T, db store.Store) map[strin
 				} `json:"messages"`
 			}
 			if err := json.Unmarshal(row.Data, &n); err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
 			id := strings.TrimPrefix(n.ChatPath, "/chats/")
 			if told[id] == nil {
@@ -224,7 +253,7 @@ func noticesByIndex(ctx context.Context, t *testing.T, db store.Store) map[strin
 			}
 		}
 	}
-	return told
+	return told, nil
 }
 
 // takeAll logs an agent in and accepts what she is offered until she has n chats.
