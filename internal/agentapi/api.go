@@ -13,6 +13,7 @@ import (
 	"github.com/halley-chat/halley/internal/auth"
 	"github.com/halley-chat/halley/internal/desk"
 	"github.com/halley-chat/halley/internal/directory"
+	"github.com/halley-chat/halley/internal/store"
 )
 
 // Config is what the API works with. All fields are needed.
@@ -20,7 +21,8 @@ type Config struct {
 	Desk      *desk.Desk
 	Auth      *auth.Auth
 	Directory *directory.Directory
-	Encoder   *Encoder // the one that Desk has, too
+	Sessions  store.Sessions // where CometD sessions are kept
+	Encoder   *Encoder       // the one that Desk has, too
 	Settings  Settings
 	Logger    *slog.Logger
 }
@@ -43,7 +45,8 @@ type Notifications struct {
 	Timeout               time.Duration
 	Interval              time.Duration
 	MaxInterval           time.Duration
-	MaxSessionsPerBrowser int // connects held per browser over HTTP/1.1; -1: no limit
+	ResumeWindow          time.Duration // how long a session is kept past MaxInterval, also across restarts; 0: not at all
+	MaxSessionsPerBrowser int           // connects held per browser over HTTP/1.1; -1: no limit
 	// What is 0 has bayeux's own default.
 	MaxMessageSize, MaxFrameSize int // bytes of a request, of a websocket message
 	MaxMessages                  int // in one of these
@@ -66,7 +69,8 @@ func DefaultSettings() Settings {
 			"chat.nickname": "$Agent.UserName$", "chat.typing-is-enabled": "true", "chat.typing-timeout": "10",
 		}},
 		Notifications: Notifications{
-			Transports: []string{"websocket", "long-polling", "callback-polling"}, Timeout: 30 * time.Second, MaxInterval: 10 * time.Second, MaxSessionsPerBrowser: 3,
+			Transports: []string{"websocket", "long-polling", "callback-polling"}, Timeout: 30 * time.Second, MaxInterval: 10 * time.Second,
+			ResumeWindow: 10 * time.Minute, MaxSessionsPerBrowser: 3,
 		},
 	}
 }

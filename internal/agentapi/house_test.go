@@ -98,7 +98,7 @@ func open(t testing.TB, tune func(*Settings)) *house {
 	if tune != nil {
 		tune(&settings)
 	}
-	api, err := New(Config{Desk: work, Auth: who, Directory: d, Encoder: encoder, Settings: settings, Logger: logger})
+	api, err := New(Config{Desk: work, Auth: who, Directory: d, Sessions: db, Encoder: encoder, Settings: settings, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ const topicUsers = "/v2/users"
 func (a *API) newNotifications() (*bayeux.Server, error) {
 	s := a.Settings.Notifications
 	opt := bayeux.Options{
-		Timeout: s.Timeout, Interval: s.Interval, MaxInterval: s.MaxInterval, MaxSessionsPerBrowser: s.MaxSessionsPerBrowser,
+		Timeout: s.Timeout, Interval: s.Interval, MaxInterval: s.MaxInterval, ResumeWindow: s.ResumeWindow, MaxSessionsPerBrowser: s.MaxSessionsPerBrowser,
 		MaxMessagesPerRequest: s.MaxMessages, MaxSubscriptionsPerSession: s.MaxSubscriptions, MaxBatch: s.MaxBatch,
 		LongPolling:   bayeux.HTTPOptions{MaxMessageSize: s.MaxMessageSize, ReadTimeout: bayeux.Never}, // the server has one for all its paths
 		JSONP:         bayeux.HTTPOptions{MaxMessageSize: s.MaxMessageSize},
@@ -36,7 +36,18 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 		opt.Transports = append(opt.Transports, bayeux.Transport(t))
 	}
 	opt.OnSession = func(s *bayeux.Session) { a.living.add(s.Principal().Login, 1) }
-	opt.OnEnd = func(s *bayeux.Session, _ bayeux.EndReason) { a.living.add(s.Principal().Login, -1) }
+	opt.OnPark = func(s *bayeux.Session, parked bool) {
+		if parked {
+			a.living.add(s.Principal().Login, -1)
+		} else { // also one that an earlier server made
+			a.living.add(s.Principal().Login, 1)
+		}
+	}
+	opt.OnEnd = func(s *bayeux.Session, _ bayeux.EndReason) {
+		if !s.Parked() {
+			a.living.add(s.Principal().Login, -1)
+		}
+	}
 	server, err := bayeux.New(opt)
 	if err != nil {
 		return nil, err
@@ -124,8 +135,8 @@ func (p policy) MayRead(s *bayeux.Session, channel string) bool {
 	return u != nil && (u.Has(directory.SupervisorRole) || u.Has(directory.AdminRole))
 }
 
-// logins counts the living CometD sessions of each HTTP log-in. Over a websocket no HTTP requests come that would keep the log-in alive, so the session
-// must (agent-api 2.6).
+// logins counts the living CometD sessions of each HTTP log-in: those that are not parked. Over a websocket no HTTP requests come that would keep the
+// log-in alive, so the session must (agent-api 2.6). A count may be below 0 for a moment, since what is told of a session may come in any order.
 type logins struct {
 	mu       sync.Mutex
 	sessions map[string]int
@@ -137,7 +148,7 @@ func (l *logins) add(login string, n int) {
 	if l.sessions == nil {
 		l.sessions = map[string]int{}
 	}
-	if l.sessions[login] += n; l.sessions[login] <= 0 {
+	if l.sessions[login] += n; l.sessions[login] == 0 {
 		delete(l.sessions, login)
 	}
 }

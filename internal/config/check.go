@@ -107,6 +107,7 @@ func (c *Config) checkRanges() error {
 		within("agent.timeout", c.Agent.Timeout, time.Second, maxTimeout),
 		within("agent.interval", c.Agent.Interval, 0, maxTimeout),
 		within("agent.max-interval", c.Agent.MaxInterval, time.Second, maxLongWait),
+		within("agent.resume-window", c.Agent.ResumeWindow, 0, maxLongWait),
 		within("agent.max-sessions-per-browser", c.Agent.MaxSessionsPerBrowser, -1, 1_000_000),
 		within("agent.max-message-size", c.Agent.MaxMessageSize, 1<<10, 64<<20),
 		within("agent.max-frame-size", c.Agent.MaxFrameSize, 1<<10, 64<<20),

@@ -55,7 +55,8 @@ type Agent struct {
 	Transports            []string      `yaml:"transports" default:"websocket,long-polling,callback-polling" help:"CometD transports, in the order in which they are offered."`
 	Timeout               time.Duration `yaml:"timeout" default:"30s" help:"How long a CometD connect is held when there is nothing to say."`
 	Interval              time.Duration `yaml:"interval" default:"0s" help:"Pause that clients are asked to make between two connects."`
-	MaxInterval           time.Duration `yaml:"max-interval" default:"10s" help:"A CometD session without a connect for so long is removed."`
+	MaxInterval           time.Duration `yaml:"max-interval" default:"10s" help:"A CometD session without a connect for so long is parked."`
+	ResumeWindow          time.Duration `yaml:"resume-window" default:"10m" help:"How long a parked CometD session is kept: its client goes on where it was, also after a restart of the server. 0s: not at all."`
 	MaxSessionsPerBrowser int           `yaml:"max-sessions-per-browser" default:"3" help:"CometD connects held for one browser over HTTP/1.1 at a time. -1: any number."`
 	MaxMessageSize        int           `yaml:"max-message-size" default:"1048576" help:"Bytes of a CometD request."`
 	MaxFrameSize          int           `yaml:"max-frame-size" default:"65536" help:"Bytes of a CometD message over websocket."`

@@ -320,7 +320,7 @@ func (d *Desk) changeAgent(ctx context.Context, userID string, once *Once, chang
 			if err != nil {
 				return Receipt{}, fmt.Errorf("encode the channels of %s: %w", userID, err)
 			}
-			b.Notifications = []store.Notification{{Subscriber: subscriber(userID), Topic: topic, Data: data, At: at}}
+			b.Notifications = []store.Notification{{Subscriber: Subscriber(userID), Topic: topic, Data: data, At: at}}
 		}
 		if once != nil {
 			if b.Once, err = once.answer(Receipt{}, at); err != nil {

@@ -43,7 +43,7 @@ func (d *Desk) batch(ctx context.Context, h held, events []chat.Event, after cha
 		if err != nil {
 			return store.Batch{}, fmt.Errorf("encode %s for %s: %w", n.Kind, n.To, err)
 		}
-		b.Notifications = append(b.Notifications, store.Notification{Subscriber: subscriber(n.To), Topic: topic, Data: data, At: at})
+		b.Notifications = append(b.Notifications, store.Notification{Subscriber: Subscriber(n.To), Topic: topic, Data: data, At: at})
 	}
 	return b, nil
 }

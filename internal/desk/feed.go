@@ -17,21 +17,21 @@ const (
 
 const agentSubscriber = "agent:"
 
-// subscriber names a user's feed.
-func subscriber(userID string) string { return agentSubscriber + userID }
+// Subscriber names a user's feed in the store.
+func Subscriber(userID string) string { return agentSubscriber + userID }
 
 // Head returns the number of the last notification in the user's feed.
 func (d *Desk) Head(ctx context.Context, userID string) (int64, error) {
-	heads, err := d.Store.Heads(ctx, []string{subscriber(userID)})
+	heads, err := d.Store.Heads(ctx, []string{Subscriber(userID)})
 	if err != nil {
 		return 0, fmt.Errorf("read the head of a feed: %w", err)
 	}
-	return heads[subscriber(userID)], nil
+	return heads[Subscriber(userID)], nil
 }
 
 // Feed returns the user's notifications numbered above after, in order, at most limit.
 func (d *Desk) Feed(ctx context.Context, userID string, after int64, limit int) ([]store.Notification, error) {
-	rows, err := d.Store.Feed(ctx, subscriber(userID), after, limit)
+	rows, err := d.Store.Feed(ctx, Subscriber(userID), after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read a feed: %w", err)
 	}
@@ -44,7 +44,7 @@ func (d *Desk) growFeeds(written []store.Notification, hush string) {
 	for _, n := range written {
 		heads[n.Subscriber] = max(heads[n.Subscriber], n.N)
 	}
-	delete(heads, subscriber(hush))
+	delete(heads, Subscriber(hush))
 	for s, head := range heads {
 		d.Bus.Publish(subjectFeed+s, strconv.AppendInt(nil, head, 10))
 	}
@@ -53,7 +53,7 @@ func (d *Desk) growFeeds(written []store.Notification, hush string) {
 // announceFeed tells every node how far one user's feed has grown.
 func (d *Desk) announceFeed(ctx context.Context, userID string) {
 	if head, err := d.Head(context.WithoutCancel(ctx), userID); err == nil {
-		d.Bus.Publish(subjectFeed+subscriber(userID), strconv.AppendInt(nil, head, 10))
+		d.Bus.Publish(subjectFeed+Subscriber(userID), strconv.AppendInt(nil, head, 10))
 	}
 }
 

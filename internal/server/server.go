@@ -144,7 +144,7 @@ func (s *Server) wire() (err error) {
 	if err != nil {
 		return err
 	}
-	if s.store, err = sqlite.Open(context.Background(), s.cfg.Data, sqlite.Options{}); err != nil {
+	if s.store, err = sqlite.Open(context.Background(), s.cfg.Data, sqlite.Options{ResumeWindow: s.cfg.Agent.ResumeWindow}); err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	s.bus = bus.NewLocal()
@@ -161,7 +161,7 @@ func (s *Server) wire() (err error) {
 		TrustLoopback: s.cfg.Demo, Logger: s.log,
 	})
 	s.agents, err = agentapi.New(agentapi.Config{
-		Desk: s.desk, Auth: s.auth, Directory: s.directory, Encoder: encoder, Settings: s.agentSettings(), Logger: s.log,
+		Desk: s.desk, Auth: s.auth, Directory: s.directory, Sessions: s.store, Encoder: encoder, Settings: s.agentSettings(), Logger: s.log,
 	})
 	if err != nil {
 		return err
@@ -192,7 +192,7 @@ func (s *Server) agentSettings() agentapi.Settings {
 	}
 	a.Notifications.Transports = from.Transports
 	a.Notifications.Timeout, a.Notifications.Interval, a.Notifications.MaxInterval = from.Timeout, from.Interval, from.MaxInterval
-	a.Notifications.MaxSessionsPerBrowser = from.MaxSessionsPerBrowser
+	a.Notifications.ResumeWindow, a.Notifications.MaxSessionsPerBrowser = from.ResumeWindow, from.MaxSessionsPerBrowser
 	a.Notifications.MaxMessageSize, a.Notifications.MaxFrameSize, a.Notifications.MaxMessages = from.MaxMessageSize, from.MaxFrameSize, from.MaxMessages
 	a.Notifications.MaxSubscriptions, a.Notifications.MaxBatch, a.Notifications.PingInterval = from.MaxSubscriptions, from.MaxBatch, from.PingInterval
 	for _, d := range s.cfg.Dispositions {

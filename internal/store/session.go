@@ -16,11 +16,11 @@ type Sessions interface {
 	InsertSession(ctx context.Context, s Session, now time.Time) error
 	// Session returns a session, or ErrNotFound if there is none, it has ended, or it expires now or before.
 	Session(ctx context.Context, key SessionKey, now time.Time) (Session, error)
-	// AdoptSession replaces a session whose term is s.Term - 1. ErrConflict if it has another, ErrNotFound if there is no such session or it
-	// has ended. Of several who try one succeeds. Its place stays if that is later than s.Place.
+	// AdoptSession replaces a session whose term is s.Term - 1. ErrConflict if it has another, ErrNotFound if there is no such session, it
+	// has ended, or it expires now or before. Of several who try one succeeds. Its place stays if that is later than s.Place.
 	AdoptSession(ctx context.Context, s Session, now time.Time) error
-	// UpdateSession replaces a session of the same term with a newer version; its place as AdoptSession does. An older version does nothing. ErrConflict and
-	// ErrNotFound as there.
+	// UpdateSession replaces a session of the same term with a newer version; its place as AdoptSession does. An older version does nothing. ErrConflict as there,
+	// ErrNotFound if there is no such session or it has ended.
 	UpdateSession(ctx context.Context, s Session, now time.Time) error
 	// SaveSessions notes how far sessions have come, and what became of deliveries to them. Of a session that has ended, or that has another term or a
 	// later place, it notes the deliveries alone; one that was never there is passed over. What one call brings may be written in several transactions.

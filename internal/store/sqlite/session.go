@@ -31,6 +31,9 @@ func (s *Store) InsertSession(ctx context.Context, n store.Session, now time.Tim
 // AdoptSession implements [store.Store].
 func (s *Store) AdoptSession(ctx context.Context, n store.Session, now time.Time) error {
 	return s.changeSession(ctx, "adopt a session", &sessionChange{Session: n, now: now, admit: func(row sessionRow, found bool) (bool, error) {
+		if row.expires.Valid && row.expires.V <= now.UnixMicro() {
+			return false, store.ErrNotFound
+		}
 		return true, row.mustHave(n.Term-1, found)
 	}})
 }
@@ -61,6 +64,7 @@ type sessionChange struct {
 type sessionRow struct {
 	id, term, version int64
 	place             store.Place
+	expires           sql.Null[int64]
 	ended             bool
 }
 
@@ -77,7 +81,7 @@ func (r sessionRow) mustHave(term int64, found bool) error {
 func (c *sessionChange) check(tx *transaction) (write bool, err error) {
 	c.row = sessionRow{}
 	row := tx.sessionState.QueryRowContext(tx.ctx, c.Key[:])
-	switch err := row.Scan(&c.row.id, &c.row.term, &c.row.version, &c.row.place.Turn, &c.row.place.Confirmed, &c.row.ended); notFound(err) {
+	switch err := row.Scan(&c.row.id, &c.row.term, &c.row.version, &c.row.place.Turn, &c.row.place.Confirmed, &c.row.expires, &c.row.ended); notFound(err) {
 	case nil:
 		return c.admit(c.row, true)
 	case store.ErrNotFound:

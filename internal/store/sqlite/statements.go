@@ -73,7 +73,7 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*statements, error) {
 				AND id < coalesce((SELECT min(id) FROM oldest WHERE at >= ?1), 0x7fffffffffffffff)`},
 		{&s.pruneLogin, `DELETE FROM login WHERE token_hash IN (SELECT token_hash FROM login WHERE seen < ?1 LIMIT ?2)`},
 
-		{&s.sessionState, `SELECT id, term, version, turn, confirmed, ended IS NOT NULL FROM session WHERE key = ?`},
+		{&s.sessionState, `SELECT id, term, version, turn, confirmed, expires, ended IS NOT NULL FROM session WHERE key = ?`},
 		{&s.insertSession, `INSERT INTO session (key, handle, subscriber, user_id, login, term, version, turn, confirmed, expires, begun, details)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`},
 		{&s.replaceSession, `UPDATE session SET handle = ?2, subscriber = ?3, user_id = ?4, login = ?5, term = ?6, version = ?7,

@@ -108,6 +108,9 @@ func sessionExpiry(f fixture) {
 		f.Error(err)
 	}
 	f.noSession(s.Key, s.Expires)
+	s.Term++
+	f.refused(f.AdoptSession(f.Context(), s, s.Expires), store.ErrNotFound)
+	s.Term--
 	// Its client came back in time: a server holds it again.
 	f.progress(store.Progress{Key: s.Key, Term: 1, Place: s.Place})
 	s.Expires = time.Time{}
