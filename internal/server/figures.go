@@ -63,10 +63,10 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 	gauge("store_waiting", "Changes in line for the next transaction.", st.Waiting)
 	send(prometheus.GaugeValue, "store_last_commit_seconds", "Duration of the last transaction, with its fsync.", st.LastCommit.Seconds())
 	failing := 0
-	if st.Failing {
+	if writesFail(st) {
 		failing = 1
 	}
-	gauge("store_failing", "1 if the last transaction could not be written.", failing)
+	gauge("store_failing", "1 if the last transaction could not be written, or one does not come to its end.", failing)
 	total("bus_dropped", "Hints dropped because their receiver was busy; each costs a moment of latency.", f.bus.Dropped())
 
 	b := f.agents.Bayeux().Stats()

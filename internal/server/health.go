@@ -8,11 +8,15 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/halley-chat/halley/internal/store/sqlite"
 	"github.com/halley-chat/halley/internal/webui"
 )
 
 // storeCheck is how long /readyz waits for the store: a balancer that gets no answer within a second or two gives up by itself.
 const storeCheck = time.Second
+
+// storeStuck is how long a transaction may take until the disk counts as stuck.
+const storeStuck = 10 * time.Second
 
 // probes are what operators and their balancers ask.
 func (s *Server) probes() []route {
@@ -37,8 +41,11 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// writesFail says whether the disk takes nothing.
+func writesFail(st sqlite.Stats) bool { return st.Failing || st.UnderWay > storeStuck }
+
 func (s *Server) storeFails(ctx context.Context) bool {
-	if s.store.Stats().Failing {
+	if writesFail(s.store.Stats()) {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeCheck)

@@ -19,6 +19,7 @@ type Stats struct {
 	LastCommit time.Duration // of the last transaction on disk, from its begin to the end of its fsync
 	Waiting    int           // changes in line now
 	Failing    bool          // the last transaction could not be written
+	UnderWay   time.Duration // of the transaction that is being written: since its begin; 0: none is
 }
 
 // stats has one writer and many readers.
@@ -27,10 +28,15 @@ type stats struct {
 	groups                                [8]atomic.Int64
 	last                                  atomic.Int64 // nanoseconds
 	failing                               atomic.Bool
+	begun                                 atomic.Int64 // of the transaction under way: nanoseconds since 1970; 0: none
 }
 
-// count notes how a group ended.
+// begin notes that a group's turn has come.
+func (s *stats) begin(at time.Time) { s.begun.Store(at.UnixNano()) }
+
+// count notes how it ended.
 func (s *stats) count(group []*turn, wrote bool, err error, took time.Duration) {
+	s.begun.Store(0)
 	s.failing.Store(err != nil)
 	for _, t := range group {
 		switch {
@@ -55,6 +61,9 @@ func (s *Store) Stats() Stats {
 	now := Stats{
 		Commits: w.commits.Load(), Written: w.written.Load(), Conflicts: w.conflicts.Load(), Failures: w.failures.Load(),
 		LastCommit: time.Duration(w.last.Load()), Waiting: len(s.writer.line), Failing: w.failing.Load(),
+	}
+	if begun := w.begun.Load(); begun != 0 {
+		now.UnderWay = time.Since(time.Unix(0, begun))
 	}
 	for i := range now.Groups {
 		now.Groups[i] = w.groups[i].Load()

@@ -145,6 +145,7 @@ func (w *writer) serve(group []*turn) {
 		return
 	}
 	begun := time.Now()
+	w.stats.begin(begun)
 	wrote, err := w.transact(taken)
 	if err != nil {
 		// What a change was told within the transaction, be it a refusal because of another change in the group, never became true.

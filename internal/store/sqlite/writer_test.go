@@ -195,3 +195,18 @@ func TestFullLine(t *testing.T) {
 		}
 	}
 }
+
+// A transaction that the disk does not bring to its end shows while it lasts.
+func TestUnderWay(t *testing.T) {
+	t.Parallel()
+	s := openTemp(t)
+	defer s.Close()
+	release := hold(t, s)
+	if s.Stats().UnderWay <= 0 {
+		t.Error("nothing is under way")
+	}
+	release()
+	if took := s.Stats().UnderWay; took != 0 {
+		t.Errorf("a transaction is under way for %v", took)
+	}
+}
