@@ -119,13 +119,29 @@ func (c *channels) subscribe(name string, s *Session, from int64) bool {
 	if !s.setSubscription(name, from) {
 		return false
 	}
+	c.add(name, s)
+	return true
+}
+
+// add puts s among a channel's subscribers. c.mu is held.
+func (c *channels) add(name string, s *Session) {
 	ch := c.ensure(name)
 	if ch.subscribers == nil {
 		ch.subscribers = make(map[*Session]struct{})
 	}
 	ch.subscribers[s] = struct{}{}
 	c.review(ch)
-	return true
+}
+
+// restore adds a session that has come back, with the subscriptions that it brings.
+func (c *channels) restore(s *Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.subscriptions { // none, if it has ended meanwhile
+		c.add(name, s)
+	}
 }
 
 func (c *channels) unsubscribe(name string, s *Session) {

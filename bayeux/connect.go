@@ -28,8 +28,8 @@ type connect struct {
 	poll    *exchange     // over HTTP
 	done    chan struct{} // over HTTP: closed on release
 	until   time.Time
-	rest    *resting // where it rests; nil: nowhere
-	browser string   // cookie that counts it; "" when none does
+	rest    *resting   // where it rests; nil: nowhere
+	browser cookieHash // counts it; "" when none does
 	cause   cause
 }
 
@@ -77,6 +77,7 @@ func (srv *Server) connect(ctx context.Context, x *exchange, s *Session, m *Mess
 	s.endInactive()
 	first := s.receive(ctx, x, c, m)
 	s.endDoubtful()
+	s.keepUrgent(ctx)
 	for {
 		read := srv.catchUp(ctx, s)
 		s.mu.Lock()
@@ -122,6 +123,7 @@ func (s *Session) receive(ctx context.Context, x *exchange, c *connect, m *Messa
 	s.connected = true
 	if first {
 		s.quick = c.hurried()
+		s.altered()
 	}
 	if s.ack {
 		s.acknowledge(c, m)
@@ -225,7 +227,7 @@ func (s *Session) lose(match func(*parcel) bool) {
 	again := len(s.out.waiting) - before
 	if s.cur != nil {
 		s.doubts()
-		again += s.cur.rewind()
+		again += s.rewind()
 	}
 	s.srv.counters.redelivered.Add(int64(again))
 }

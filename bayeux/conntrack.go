@@ -164,6 +164,7 @@ type evidence struct {
 	conn     *trackedConn
 	requests int
 	shared   bool // HTTP/2: other streams use the connection too
+	over     bool // without conn, after a restart: the connection had ended
 }
 
 // mark remembers the state of the connection at the time of a reply.
@@ -173,7 +174,7 @@ func (c *trackedConn) mark(shared bool) evidence {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return evidence{c, c.requests, shared}
+	return evidence{conn: c, requests: c.requests, shared: shared}
 }
 
 // lost reports whether the connection was ended after the reply, or still holds
@@ -181,7 +182,7 @@ func (c *trackedConn) mark(shared bool) evidence {
 // same HTTP/1.1 connection proves that the reply was read.
 func (e evidence) lost() bool {
 	if e.conn == nil {
-		return false
+		return e.over
 	}
 	e.conn.mu.Lock()
 	defer e.conn.mu.Unlock()
@@ -194,6 +195,16 @@ func (e evidence) lost() bool {
 		return false // what is not acknowledged may be any stream's
 	}
 	return unacknowledged(e.conn.raw) > 0
+}
+
+// arrived reports whether a further request on the connection proves that the reply was read.
+func (e evidence) arrived() bool {
+	if e.conn == nil || e.shared {
+		return false
+	}
+	e.conn.mu.Lock()
+	defer e.conn.mu.Unlock()
+	return e.conn.requests > e.requests
 }
 
 // A system may put off acknowledging what it received, for 40 ms on Linux, 200 ms
@@ -223,6 +234,9 @@ func (e evidence) await(ctx context.Context) {
 
 // final reports whether the connection has ended, so that nothing can change.
 func (e evidence) final() bool {
+	if e.conn == nil {
+		return true
+	}
 	e.conn.mu.Lock()
 	defer e.conn.mu.Unlock()
 	return e.conn.over()

@@ -1,6 +1,8 @@
 package bayeux
 
 import (
+	"crypto/sha256"
+	"crypto/subtle"
 	"net/http"
 	"strings"
 	"time"
@@ -36,4 +38,20 @@ func (srv *Server) newBrowserCookie(value string, r *http.Request) *http.Cookie 
 		HttpOnly: o.HTTPOnly == On,
 		SameSite: o.SameSite, Partitioned: o.Partitioned,
 	}
+}
+
+// cookieHash is the SHA-256 of a browser cookie, or "" for none: all that is kept of it.
+type cookieHash string
+
+func hashOf(cookie string) cookieHash {
+	if cookie == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(cookie))
+	return cookieHash(sum[:])
+}
+
+// is reports whether both are of one cookie.
+func (h cookieHash) is(other cookieHash) bool {
+	return h != "" && subtle.ConstantTimeCompare([]byte(h), []byte(other)) == 1
 }

@@ -17,7 +17,9 @@ type cursor struct {
 	confirmed int64
 	sent      int64
 	page      *page
-	underWay  int // messages between confirmed and sent
+	underWay  int       // messages between confirmed and sent
+	guessed   bool      // sent is the most that a client with ack can have had from a server that is no more
+	via       Transport // of what was taken last
 	former    former
 }
 
@@ -91,7 +93,7 @@ func (c *cursor) confirm(m mark) (names []string, upTo int64) {
 // may have been.
 func (c *cursor) rewind() int {
 	n := c.underWay
-	c.sent, c.page, c.underWay = c.confirmed, nil, 0
+	c.sent, c.page, c.underWay, c.guessed = c.confirmed, nil, 0, false
 	return n
 }
 
@@ -105,7 +107,7 @@ func (c *cursor) setBack(to int64, others []string) (from int64) {
 		c.former = former{c.sent, others}
 	}
 	c.turn++
-	c.confirmed, c.sent, c.page, c.underWay = to, to, nil, 0
+	c.confirmed, c.sent, c.page, c.underWay, c.guessed = to, to, nil, 0, false
 	return from
 }
 

@@ -15,9 +15,10 @@ import (
 type exchange struct {
 	srv      *Server
 	peer     *Peer
-	cookie   string  // browser cookie of the request or upgrade; "" if none
-	http2    bool    // for CK-7
-	sock     *socket // nil over HTTP
+	cookie   cookieHash // of the request or upgrade
+	fresh    string     // browser cookie that the response is to set (CK-1)
+	http2    bool       // for CK-7
+	sock     *socket    // nil over HTTP
 	conn     *trackedConn
 	alone    bool     // one message in the array
 	names    int      // in subscriptions
@@ -113,7 +114,14 @@ func (x *exchange) dispatch(ctx context.Context, m *Message, answer func(*ReplyE
 	if name == metaHandshake {
 		return x.handshake(ctx, m), nil
 	}
-	s := x.sessionOf(m)
+	s, err := x.sessionOf(ctx, m)
+	if err != nil {
+		r := x.failed(m, sessionUnknown, err)
+		if name == metaConnect {
+			r.advice = x.tryLater(ReconnectRetry)
+		}
+		return r, nil
+	}
 	if s == nil {
 		r := x.fail(m, sessionUnknown, "")
 		if name == metaConnect { // CN-12, WS-27
@@ -136,11 +144,17 @@ func (x *exchange) dispatch(ctx context.Context, m *Message, answer func(*ReplyE
 	case name == metaUnsubscribe:
 		return x.unsubscribe(ctx, s, m), nil
 	case name == metaDisconnect:
-		return x.disconnect(s, m), nil
+		return x.disconnect(ctx, s, m), nil
 	case familyOf(name) == familyMeta: // MT-1
 		return x.fail(m, channelCreateDenied, reasonPolicy), nil
 	}
 	return x.publish(ctx, s, m), nil
+}
+
+// tryLater is advice for when the store or a stream cannot be used at the moment.
+func (x *exchange) tryLater(how string) *Advice {
+	v := x.srv.opt.times(x.peer.Transport)
+	return &Advice{Reconnect: how, Interval: max(v.interval, retryAfter), Timeout: v.timeout}
 }
 
 // fail is the reply to a message that was refused.

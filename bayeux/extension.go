@@ -123,7 +123,7 @@ func (x *exchange) incoming(ctx context.Context, m *Message) (answer func(*Reply
 		answers = append(answers, sync)
 	}
 	if all := x.srv.extensions.all(); len(all) > 0 || x.srv.perSession.Load() {
-		s := x.peek(m)
+		s := x.peek(ctx, m)
 		if err := ask(s, all); err != nil {
 			return nil, err
 		}

@@ -86,8 +86,8 @@ func (srv *Server) poll(w http.ResponseWriter, r *http.Request, t Transport, cal
 	if x.connectInCompany() {
 		srv.catchUp(r.Context(), x.session)
 	}
-	if x.made != nil && srv.browserCookie(r) == "" { // CK-1
-		http.SetCookie(w, srv.newBrowserCookie(x.made.cookie, r))
+	if x.fresh != "" { // CK-1
+		http.SetCookie(w, srv.newBrowserCookie(x.fresh, r))
 	}
 	status, body, res := x.finish(f, w.Header())
 	if res == nil {
@@ -142,7 +142,7 @@ func (srv *Server) newPoll(r *http.Request, t Transport) *exchange {
 			Transport: t, Principal: principalOf(r.Context()),
 			RemoteAddr: r.RemoteAddr, URL: r.URL, Header: r.Header,
 		},
-		cookie: srv.browserCookie(r),
+		cookie: hashOf(srv.browserCookie(r)),
 		http2:  r.ProtoMajor >= 2,
 		conn:   srv.keptAlive(r),
 

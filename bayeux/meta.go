@@ -5,177 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/gobwas/ws"
 )
 
 func isVeto(err error) bool { return errors.Is(err, ErrVeto) }
-
-// sessionOf is step 3 of chapter 5: the session that the message names, if it is
-// known and belongs to this exchange. The first one found is that of the whole
-// request (LP-6) or connection (WS-9).
-func (x *exchange) sessionOf(m *Message) *Session {
-	s := x.session
-	if s != nil {
-		if m.ClientID != s.id || !x.adopt(s, m) { // WS-10
-			return nil
-		}
-		return s
-	}
-	s = x.find(m)
-	if s != nil && x.adopt(s, m) {
-		x.session = s
-		return s
-	}
-	return nil
-}
-
-// peek is sessionOf without consequences, for extensions.
-func (x *exchange) peek(m *Message) *Session {
-	if x.session != nil && m.ClientID == x.session.id {
-		return x.session
-	}
-	if s := x.srv.sessions.find(m.ClientID); s != nil && x.owns(s) && x.reaches(s) {
-		return s
-	}
-	return nil
-}
-
-// find looks a session up and checks whose it is.
-func (x *exchange) find(m *Message) *Session {
-	if m.ClientID == "" || x.sock != nil && x.srv.opt.WS.RequireHandshakePerConnection { // WS-27
-		return nil
-	}
-	s := x.srv.sessions.find(m.ClientID)
-	if s == nil {
-		return nil
-	}
-	if !x.owns(s) {
-		x.srv.counters.stolen.Add(1)
-		if s.mayLog() {
-			x.srv.opt.Logger.Warn("a client id came with a foreign cookie or user", "session", s.handle(), "user", s.principal.User, "from", x.peer.RemoteAddr)
-		}
-		return nil
-	}
-	if !x.reaches(s) {
-		return nil
-	}
-	return s
-}
-
-// reaches reports whether the session is known to this transport: of those over
-// HTTP it uses one only, the first (LP-8).
-func (x *exchange) reaches(s *Session) bool {
-	if x.sock != nil || x.srv.opt.TrustClientSession {
-		return true
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.http == "" || s.http == x.peer.Transport
-}
-
-// owns reports whether the session belongs to the principal (SS-10, WS-28) and to
-// the browser (CK-5) of this exchange. Over websocket a cookie is not asked
-// for, but if there is one it must be the right one (16).
-func (x *exchange) owns(s *Session) bool {
-	if !s.principal.same(x.peer.Principal) {
-		return false
-	}
-	switch {
-	case x.srv.opt.TrustClientSession: // CK-6
-		return true
-	case x.sock != nil:
-		return !x.sock.carried || s.cookie == "" || s.isOf(x.cookie)
-	}
-	return s.isOf(x.cookie)
-}
-
-// isOf reports whether a cookie is one of the session's.
-func (s *Session) isOf(cookie string) bool {
-	if cookie == "" || cookie == s.cookie {
-		return cookie != ""
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return cookie == s.upgraded
-}
-
-// adopt makes this exchange's transport the session's current one (XT-1). It
-// reports false when the session has ended meanwhile.
-func (x *exchange) adopt(s *Session, m *Message) bool {
-	s.mu.Lock()
-	if s.ended != 0 {
-		s.mu.Unlock()
-		return false
-	}
-	back := s.parked
-	if back {
-		s.unpark(x.peer.Transport)
-	}
-	former, moves := s.sock, s.sock != x.sock
-	if x.sock == nil {
-		moves = moves || s.http != x.peer.Transport // with TrustClientSession
-		s.http = x.peer.Transport
-	}
-	if moves {
-		s.leaveSocket(x.peer.Transport)
-		if x.sock != nil {
-			if !x.sock.carried && s.cookie != "" {
-				s.upgraded = x.cookie
-			}
-			if s.last.open && !s.ack && lookupName(m.Channel) != metaConnect {
-				// A connect would tell more; this is what the connection itself tells.
-				s.last.open = false
-				if s.last.evidence.lost() {
-					s.lose(sentBy(byConnect, everything))
-				} else {
-					s.out.confirm(sentBy(byConnect, s.last.parcel))
-					s.confirmStream(s.last.position)
-				}
-			}
-		}
-		if !s.doubtful {
-			s.sock = x.sock
-			s.silent = x.sock != nil // until this frame is handled
-		}
-	}
-	s.mu.Unlock()
-	if back {
-		s.tellParked(false)
-	}
-	if s.endDoubtful() {
-		return false
-	}
-	if x.sock != nil {
-		x.sock.bind(s)
-		if former != nil && former != x.sock {
-			former.close(ws.StatusNormalClosure) // WS-25
-		}
-	}
-	return true
-}
-
-// leaveSocket takes the session off its socket, or off long-polling: a held
-// connect is dropped, and what a socket was not seen to deliver comes again on
-// the next transport (DEL-8, DEL-9). s.mu is held.
-func (s *Session) leaveSocket(next Transport) {
-	if s.held != nil {
-		s.release(causeSuperseded)
-	}
-	s.silent = false
-	if s.sock != nil {
-		s.sock = nil
-		if s.ack {
-			s.out.lose(func(p *parcel) bool { return p.pipe == bySocket })
-		} else {
-			s.lose(func(p *parcel) bool { return p.pipe == bySocket })
-		}
-	}
-	if s.deadline.IsZero() { // WS-21
-		v := s.ownTimes(next)
-		s.expireIn(v.interval + v.maxInterval)
-	}
-}
 
 // handshake makes a new session (6.1), whatever the message or connection was
 // bound to before (SS-12).
@@ -209,11 +41,15 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 			return r
 		}
 		s.cur = &cursor{stream: stream, confirmed: head, sent: head}
+		if srv.opt.Sessions != nil {
+			s.kept = &keeping{term: 1}
+		}
 		s.replay = srv.with[ExtensionReplay] && m.extMember("replay").Kind() == 't' // RP-1
 	}
+	fresh := ""
 	if s.cookie == "" && x.sock == nil { // CK-1
-		s.cookie = newID()
-		x.cookie = s.cookie
+		fresh = newID()
+		s.cookie = hashOf(fresh)
 	}
 	s.silent = x.sock != nil // WS-16
 	srv.sessions.add(s)
@@ -223,6 +59,17 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 	if !srv.announce(s) {
 		s.remove(EndByServer)
 		return x.fail(m, internalError, "")
+	}
+	if s.kept != nil {
+		if err := s.insert(ctx); err != nil {
+			s.remove(EndByServer)
+			r := x.failed(m, handshakeFailed, err)
+			r.advice = x.tryLater(ReconnectHandshake)
+			return r
+		}
+	}
+	if fresh != "" {
+		x.cookie, x.fresh = s.cookie, fresh
 	}
 	s.mu.Lock()
 	v = s.ownTimes(x.peer.Transport) // OnSession may have set them
@@ -284,8 +131,8 @@ func (srv *Server) announce(s *Session) (ok bool) {
 }
 
 // subscribe handles /meta/subscribe (6.3). Members before the first refused one
-// stay subscribed (SUB-5).
-func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) reply {
+// stay subscribed (SUB-5). What it changed is on disk before it is answered.
+func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) (r reply) {
 	names, bad := x.subscriptionsOf(m)
 	if bad != nil {
 		return *bad
@@ -295,6 +142,15 @@ func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) reply 
 		return x.failed(m, subscribeFailed, err)
 	}
 	asked := s.positionsAsked(m)
+	var added []string
+	defer func() {
+		if err := s.keep(ctx); err != nil { // it is not on disk: then it is not in force
+			for _, name := range added {
+				x.srv.channels.unsubscribe(name, s)
+			}
+			r = x.failed(m, subscribeFailed, err)
+		}
+	}()
 	for i, name := range names {
 		if i == x.srv.opt.MaxSubscriptionsPerSession { // SUB-11, also where nothing is recorded
 			return x.failed(m, subscribeDenied, &Refusal{Reason: reasonTooMany})
@@ -318,11 +174,14 @@ func (x *exchange) subscribe(ctx context.Context, s *Session, m *Message) reply 
 				return x.failed(m, subscribeFailed, err)
 			}
 		}
+		if !s.has(name) {
+			added = append(added, name)
+		}
 		if !x.srv.channels.subscribe(name, s, from) {
 			return x.fail(m, sessionUnknown, "")
 		}
 	}
-	r := replyTo(m)
+	r = replyTo(m)
 	if s.replay {
 		x.srv.pushers.wake(s.cur.stream) // for a connect that is held
 		r.ext.setInt("streamPosition", head)
@@ -405,11 +264,16 @@ func (s *Session) full(name string) bool {
 }
 
 // unsubscribe handles /meta/unsubscribe (6.4).
-func (x *exchange) unsubscribe(ctx context.Context, s *Session, m *Message) reply {
+func (x *exchange) unsubscribe(ctx context.Context, s *Session, m *Message) (r reply) {
 	names, bad := x.subscriptionsOf(m)
 	if bad != nil {
 		return *bad
 	}
+	defer func() {
+		if err := s.keep(ctx); err != nil { // it may come again after a crash
+			r = x.failed(m, unsubscribeFailed, err)
+		}
+	}()
 	for _, name := range names {
 		if !x.srv.channels.exists(name) { // UN-3
 			return x.fail(m, channelMissing, "")
@@ -426,8 +290,10 @@ func (x *exchange) unsubscribe(ctx context.Context, s *Session, m *Message) repl
 
 // disconnect handles /meta/disconnect (6.5). A held connect is answered after
 // this reply (DC-2): the transport sees to it.
-func (x *exchange) disconnect(s *Session, m *Message) reply {
-	s.remove(EndDisconnected)
+func (x *exchange) disconnect(ctx context.Context, s *Session, m *Message) reply {
+	if s.remove(EndDisconnected) && s.kept != nil {
+		_ = x.srv.saver.delete(ctx, s) // the saver tries again
+	}
 	x.leaving = append(x.leaving, s)
 	return replyTo(m)
 }

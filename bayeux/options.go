@@ -182,10 +182,12 @@ type Options struct {
 	// Stream names the stream of the Source that a session of the principal reads;
 	// "" is none. Default: the user's own.
 	Stream func(Principal) string
+	// Sessions keeps the sessions that read a stream, so that they outlive the server (DEL-14). It needs Source and ResumeWindow. Default: none.
+	Sessions SessionStore
 	// OnSession is told of each new session before its handshake is answered.
 	OnSession func(*Session)
 	// OnPark is told of each session that is parked (DEL-14), and with false when its
-	// client is back. Calls for one session may overlap, so count them. A session that
+	// client is back: also of one that has come back from the SessionStore, which OnSession of this server does not know. Calls for one session may overlap, so count them. A session that
 	// ends while it is parked is told to OnEnd alone, where Session.Parked says so.
 	OnPark func(s *Session, parked bool)
 	// OnEnd is told of each session that has ended, and why (SS-5).
@@ -377,6 +379,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if err := o.checkTimes(); err != nil {
 		return o, err
+	}
+	if o.Sessions != nil && (o.Source == nil || o.ResumeWindow == 0) {
+		return o, errors.New("sessions: a store keeps places in the streams of a Source for the time of resumeWindow; give both")
 	}
 	if min(o.MaxInterval, o.LongPolling.MaxInterval, o.JSONP.MaxInterval, o.WS.MaxInterval) < 0 {
 		return o, errors.New("maxInterval: sessions that never end are not offered; give a positive time")

@@ -19,6 +19,7 @@ func (s *Session) park() {
 		k.close(ws.StatusNormalClosure)
 	}
 	s.expireIn(s.srv.opt.ResumeWindow)
+	s.news()
 }
 
 // unpark brings it back, as if it had never been away: a message of its client has
@@ -27,6 +28,7 @@ func (s *Session) unpark(t Transport) {
 	s.parked = false
 	s.srv.counters.parked.Add(-1)
 	s.expireIn(s.ownTimes(t).maxInterval)
+	s.news()
 }
 
 // Parked reports whether the session is parked (DEL-14), or was when it ended: its

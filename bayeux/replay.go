@@ -86,7 +86,7 @@ func (s *Session) confirmStream(m mark) {
 	if s.cur == nil {
 		return
 	}
-	names, upTo := s.cur.confirm(m)
+	names, upTo := s.confirmPlace(m)
 	if len(names) == 0 {
 		return
 	}
@@ -97,6 +97,9 @@ func (s *Session) confirmStream(m mark) {
 		}
 	}
 	s.changeSubscriptions(subs)
+	if s.kept != nil {
+		s.kept.urgent = true // the next number told is understood with them only
+	}
 }
 
 // doubts notes that the stream's messages that are under way may have been lost, or not. A session with replay and without ack is over then:

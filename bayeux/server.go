@@ -17,9 +17,9 @@ import (
 //
 //   - Order of locks: Server.order (a stripe) → channels.mu → Session.mu →
 //     socket.mu → one of sessions.mu, browsers.mu, sockets.mu, pushers.mu,
-//     writers.mu, trackedConn.mu, rests.mu → tasks.mu. Who holds one may take
+//     writers.mu, saver.mu, trackedConn.mu, rests.mu → tasks.mu. Who holds one may take
 //     those to its right only.
-//   - Nothing of the embedding server (policy, listener, handler, source, hook) is
+//   - Nothing of the embedding server (policy, listener, handler, source, store, hook) is
 //     called with a lock held, and nothing is read from or written to the network.
 //   - What a session sends is chosen under its lock at the moment of sending, so
 //     that the order is that of its queue (DEL-1).
@@ -42,6 +42,8 @@ type Server struct {
 	pushers  pushers
 	writers  writers
 	tasks    tasks
+	saver    saver
+	resuming resuming
 	counters counters
 
 	with       extensionSet
@@ -100,6 +102,8 @@ func New(opt Options) (*Server, error) {
 	srv.pushers.init(srv)
 	srv.writers.init()
 	srv.sockets.init()
+	srv.saver.init(srv)
+	srv.resuming.init()
 	srv.rests.init()
 	srv.packers.init()
 	srv.readers.New = newWSReader
@@ -200,15 +204,18 @@ func (srv *Server) recovered(what string, then func()) {
 	}
 }
 
+// idLength is how long a client id is.
+const idLength = 26
+
 // newID returns more than 128 random bits in base 36, lower case (SS-9, CK-4).
 func newID() string {
-	limit := new(big.Int).Exp(big.NewInt(36), big.NewInt(26), nil) // 36^26 > 2^134
+	limit := new(big.Int).Exp(big.NewInt(36), big.NewInt(idLength), nil) // 36^26 > 2^134
 	n, err := rand.Int(rand.Reader, limit)
 	if err != nil {
 		panic(err) // crypto/rand never fails on the systems that Go supports
 	}
 	id := n.Text(36)
-	for len(id) < 26 {
+	for len(id) < idLength {
 		id = "0" + id
 	}
 	return id
@@ -282,11 +289,14 @@ type Stats struct {
 	Overflows   int64 // sessions removed because of a full queue
 	Failures    int64 // errors and panics of server code
 	Malformed   int64 // requests and frames that are no Bayeux
+	Resumed     int64 // sessions brought back from the SessionStore
+	Unsaved     int64 // failed attempts to write to the SessionStore what no client waits for
 }
 
 type counters struct {
 	handshakes, queued, delivered, redelivered, received      atomic.Int64
 	refusals, stolen, expired, overflows, failures, malformed atomic.Int64
+	resumed, unsaved                                          atomic.Int64
 	held, parked                                              atomic.Int64
 }
 
@@ -298,5 +308,6 @@ func (srv *Server) Stats() Stats {
 		Handshakes: c.handshakes.Load(), Queued: c.queued.Load(), Delivered: c.delivered.Load(), Redelivered: c.redelivered.Load(),
 		Received: c.received.Load(), Refusals: c.refusals.Load(), StolenIDs: c.stolen.Load(), Expired: c.expired.Load(),
 		Overflows: c.overflows.Load(), Failures: c.failures.Load(), Malformed: c.malformed.Load(),
+		Resumed: c.resumed.Load(), Unsaved: c.unsaved.Load(),
 	}
 }

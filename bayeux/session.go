@@ -16,14 +16,14 @@ type Session struct {
 	srv       *Server
 	id        string
 	principal Principal
-	cookie    string // browser cookie; empty when it was made on a socket without one
-	ack       bool   // messages are acknowledged (AK-1)
-	replay    bool   // messages tell their positions (RP-1)
+	cookie    cookieHash // empty when it was made on a socket without a browser cookie
+	ack       bool       // messages are acknowledged (AK-1)
+	replay    bool       // messages tell their positions (RP-1)
 
 	extensions extensions
 
 	mu            sync.Mutex
-	upgraded      string // as good as cookie: set by the upgrade of a socket that went on with the session (WS-5)
+	upgraded      cookieHash // as good as cookie: set by the upgrade of a socket that went on with the session (WS-5)
 	own           Times
 	ended         EndReason
 	connected     bool             // the first connect was answered (CN-1)
@@ -50,6 +50,7 @@ type Session struct {
 	logged   time.Time  // last line that the client caused (AZ-6)
 	doubtful bool       // it is over by RP-6
 	quick    bool       // the first connect had advice.timeout 0 (DEL-15)
+	kept     *keeping   // nil: it is not in a store
 }
 
 // EndReason says why a session has ended.
@@ -225,15 +226,29 @@ func (s *Session) flush() {
 	}
 }
 
+// waitsForNext reports whether the stream waits for the next server, because this one stops: what is not sent is neither lost nor sent twice.
+// s.mu is held.
+func (s *Session) waitsForNext() bool {
+	return s.kept != nil && s.srv.draining.Load() && (s.ended == 0 || s.ended == EndShutdown)
+}
+
+// via is the transport in use. s.mu is held.
+func (s *Session) via() Transport {
+	if s.sock != nil {
+		return WebSocket
+	}
+	return s.http
+}
+
 // takeBatch takes what may travel in one response or frame (DEL-16). s.mu is held.
 func (s *Session) takeBatch() (events []*event, items []item) {
 	count, bytes := s.srv.opt.MaxBatch, s.srv.opt.MaxBatchBytes
 	if s.ended != 0 { // there is no next one
 		count, bytes = math.MaxInt, math.MaxInt
 	}
-	if s.cur != nil && s.cur.page != nil {
+	if s.cur != nil && s.cur.page != nil && !s.waitsForNext() {
 		bytes -= s.cur.page.bytes
-		events = s.cur.take()
+		events = s.takePage(s.via())
 		if count -= len(events); bytes <= 0 {
 			return events, nil // out.take would add one all the same
 		}
@@ -361,6 +376,9 @@ func (s *Session) removeIf(why EndReason, condition func() bool) bool {
 		return false
 	}
 	s.ended = why
+	if s.kept != nil && why != EndShutdown {
+		s.srv.saver.forget(s)
+	}
 	if s.parked {
 		s.srv.counters.parked.Add(-1)
 	}
@@ -467,6 +485,7 @@ func (s *Session) ownSubscriptions() map[string]int64 {
 func (s *Session) changeSubscriptions(subs map[string]int64) {
 	s.subscriptions, s.lent = subs, false
 	s.changes++
+	s.altered()
 	if s.cur != nil {
 		s.cur.drop()
 	}

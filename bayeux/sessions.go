@@ -136,13 +136,13 @@ func (c *sessions) known(name string) known {
 // browsers counts the held connects per browser cookie (CK-7).
 type browsers struct {
 	mu   sync.Mutex
-	held map[string]int
+	held map[cookieHash]int
 }
 
-func (b *browsers) init() { b.held = make(map[string]int) }
+func (b *browsers) init() { b.held = make(map[cookieHash]int) }
 
 // enter counts one more held connect, unless there are limit already.
-func (b *browsers) enter(cookie string, limit int) bool {
+func (b *browsers) enter(cookie cookieHash, limit int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if limit >= 0 && b.held[cookie] >= limit {
@@ -152,7 +152,7 @@ func (b *browsers) enter(cookie string, limit int) bool {
 	return true
 }
 
-func (b *browsers) leave(cookie string) {
+func (b *browsers) leave(cookie cookieHash) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.held[cookie]--; b.held[cookie] <= 0 {

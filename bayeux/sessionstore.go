@@ -85,5 +85,18 @@ const (
 	StepLost      StepKind = "lost"      // there was evidence of loss, or doubt: pushed again (DEL-8, DEL-15)
 )
 
+// isClientID reports whether an id is of the form of ours (SS-9).
+func isClientID(id string) bool {
+	if len(id) != idLength {
+		return false
+	}
+	for _, b := range []byte(id) {
+		if (b < '0' || '9' < b) && (b < 'a' || 'z' < b) {
+			return false
+		}
+	}
+	return true
+}
+
 // keyOf is the key of the session with a client id.
 func keyOf(id string) SessionKey { return sha256.Sum256([]byte(id)) }

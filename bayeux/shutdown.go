@@ -57,6 +57,8 @@ const maxJitter = 5 * time.Second
 // two thirds of the time that ctx has; without a deadline, at once. It returns
 // when every goroutine has ended, or when ctx has, with its error; what is left
 // then is cut off. Calling it again waits again.
+//
+// Sessions that a SessionStore keeps go on with the next server: what they got is written at the end, for which there are five seconds more.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	var over time.Duration
 	if deadline, ok := ctx.Deadline(); ok {
@@ -79,7 +81,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		srv.trackers.close()
 		srv.endSessions()      // those whose handshake was under way
 		srv.writers.all.Wait() // no socket is left that they could write to
-		return nil
+		return srv.letGo()
 	case <-ctx.Done():
 		for _, r := range srv.rests.list() {
 			r.cut()
@@ -87,13 +89,21 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		for _, k := range srv.sockets.list() {
 			k.abort()
 		}
+		if err := srv.letGo(); err != nil {
+			srv.opt.Logger.Error("sessions go on from where they were a moment ago", "error", err)
+		}
 		return ctx.Err()
 	}
 }
 
+// endSessions ends all sessions but those that are kept: these have only nothing open any more.
 func (srv *Server) endSessions() {
 	for _, s := range srv.sessions.all() {
-		s.remove(EndShutdown)
+		if s.kept != nil {
+			s.sendAway()
+		} else {
+			s.remove(EndShutdown)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ type socket struct {
 	raw     syscall.RawConn // of conn, to write without waiting; nil where that is not possible
 	peer    *Peer           // without its Header
 	header  packedHeader    // of the upgrade
-	cookie  string          // browser cookie, carried by the upgrade or fresh (WS-5)
+	cookie  cookieHash      // carried by the upgrade, or fresh (WS-5)
 	carried bool
 	deflate bool
 	ctx     context.Context // of handlers; it does not end
@@ -243,7 +243,7 @@ func (k *socket) messages(l *load, s *Session) {
 	cause := s.ready() // without one, lazy messages go with a reply only (LZ-2)
 	var events []*event
 	if s.cur != nil {
-		events = s.cur.take()
+		events = s.takePage(WebSocket)
 		count -= len(events)
 		for _, ev := range events {
 			bytes -= len(ev.array)

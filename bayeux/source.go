@@ -185,6 +185,8 @@ func (s *Session) offer(after, head int64, records []record) {
 	if s.cur.offer(p) {
 		if len(p.events) > 0 {
 			s.spokenTo()
+		} else {
+			s.news()
 		}
 		s.flush()
 	}

@@ -24,6 +24,7 @@ func (s *Session) SetTimes(t Times) {
 	defer s.mu.Unlock()
 	s.own = t
 	s.advised = ""
+	s.altered()
 }
 
 // times are those of the session on a transport.

@@ -38,11 +38,12 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	header := w.Header().Clone()
 	if srv.opt.WS.BindBrowserCookie == On { // WS-5
-		k.cookie = srv.browserCookie(r)
-		if k.carried = k.cookie != ""; !k.carried {
-			k.cookie = newID()
-			header.Add("Set-Cookie", srv.newBrowserCookie(k.cookie, r).String())
+		value := srv.browserCookie(r)
+		if k.carried = value != ""; !k.carried {
+			value = newID()
+			header.Add("Set-Cookie", srv.newBrowserCookie(value, r).String())
 		}
+		k.cookie = hashOf(value)
 	}
 	u := ws.HTTPUpgrader{Timeout: upgradeTimeout, Header: header, Protocol: func(offered string) bool {
 		return srv.opt.WS.Protocol == "" || offered == srv.opt.WS.Protocol
