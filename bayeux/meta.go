@@ -57,12 +57,12 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 		srv.sessions.learn(s.cur.stream, s.cur.sent, time.Now())
 	}
 	if !srv.announce(s) {
-		s.remove(EndByServer)
+		s.discard()
 		return x.fail(m, internalError, "")
 	}
 	if s.kept != nil {
 		if err := s.insert(ctx); err != nil {
-			s.remove(EndByServer)
+			s.discard()
 			r := x.failed(m, handshakeFailed, err)
 			r.advice = x.tryLater(ReconnectHandshake)
 			return r
@@ -100,6 +100,14 @@ func (x *exchange) handshake(ctx context.Context, m *Message) reply {
 		r.ext.set("replay", []byte("true"))
 	}
 	return r
+}
+
+// discard ends a session whose client will never know of it.
+func (s *Session) discard() {
+	s.mu.Lock()
+	s.sock = nil
+	s.mu.Unlock()
+	s.remove(EndByServer)
 }
 
 // welcome lets what waits already travel with the handshake reply (HS-12). Nothing
