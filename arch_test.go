@@ -63,7 +63,11 @@ var mayImport = []line{
 		"internal/directory", "internal/store/", "internal/telemetry", "internal/webui",
 	}},
 	{"internal/server/servertest", []string{"bayeuxclient", "internal/"}},
-	{"cmd/halley", []string{"internal/auth", "internal/config", "internal/customer", "internal/server", "internal/telemetry"}},
+	{"internal/proc", nil},
+	{"internal/load", []string{"bayeuxclient", "internal/config", "internal/customer", "internal/directory", "internal/proc"}},
+	{"cmd/halley", []string{
+		"internal/auth", "internal/config", "internal/customer", "internal/load", "internal/server", "internal/telemetry",
+	}},
 	{"interop/", []string{"bayeux/", "bayeuxclient", "internal/line"}},
 	{"bench/", []string{"bayeux/", "bayeuxclient", "bench/", "internal/"}},
 }

@@ -14,10 +14,11 @@ import (
 	"regexp"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/halley-chat/halley/internal/proc"
 )
 
 // Server is a running halley serve, or what Run has started.
@@ -137,38 +138,10 @@ func (s *Server) Kill() error {
 }
 
 // Resident is the server's resident memory in bytes.
-func (s *Server) Resident() (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, fmt.Errorf("resident memory is read from /proc, which is there on Linux only: %w", err)
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return kb << 10, err
-		}
-	}
-	return 0, errors.New("no VmRSS in /proc/<pid>/status")
-}
+func (s *Server) Resident() (int64, error) { return proc.Resident(s.cmd.Process.Pid) }
 
 // CPU is the processor time that the server has used so far.
-func (s *Server) CPU() (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	// Fields 14 and 15 (user, system) in ticks of 10 ms, counted after the command's closing bracket.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
-}
+func (s *Server) CPU() (time.Duration, error) { return proc.CPU(s.cmd.Process.Pid) }
 
 // Machine describes where a benchmark ran: date, processor, cores, Go, commit.
 func Machine() string {

@@ -43,6 +43,7 @@ type world struct {
 type commands struct {
 	Serve        serve        `cmd:"" help:"Run the server."`
 	Customer     scripted     `cmd:"" help:"Be a customer who follows a script."`
+	Load         loader       `cmd:"" help:"Play a whole contact centre, measure it, and check that nothing is lost."`
 	HashPassword hashPassword `cmd:"" help:"Read a password from standard input and print its hash, for password-hash in the configuration."`
 	Version      version      `cmd:"" help:"Print version, commit and Go version."`
 }

@@ -64,6 +64,10 @@ func TestMistakes(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	words := filepath.Join(t.TempDir(), "words")
+	if err := os.WriteFile(words, []byte("dana:demo\nomar\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		args   []string
 		vars   map[string]string
@@ -89,6 +93,12 @@ func TestMistakes(t *testing.T) {
 		"not a script":          {[]string{"customer", "--script", odd}, nil, exitUsage, odd},
 		"no customers":          {[]string{"customer", "--count", "0"}, nil, exitUsage, "--count 0"},
 		"no server":             {[]string{"customer", "--server", "http://127.0.0.1:1", "--say", "x"}, nil, exitFailed, "127.0.0.1:1"},
+		"load without agents":   {[]string{"load", "--agents", "0"}, nil, exitUsage, "agents: 0"},
+		"load by environment":   {[]string{"load"}, map[string]string{"HALLEY_RATE": "often"}, exitUsage, "--rate"},
+		"load without users":    {[]string{"load", "--server", "http://127.0.0.1:1"}, nil, exitUsage, "users: 20 agents"},
+		"load with odd users":   {[]string{"load", "--server", "http://127.0.0.1:1", "--users-file", words}, nil, exitUsage, words + ": line 2 is not name:password"},
+		"load with no file":     {[]string{"load", "--users-file", "/nowhere.txt"}, nil, exitUsage, "/nowhere.txt"},
+		"load restarts another": {[]string{"load", "--server", "http://127.0.0.1:1", "--agents", "1", "--users-file", odd, "--restart", "1s"}, nil, exitUsage, "restart"},
 		"no password":           {[]string{"hash-password"}, nil, exitUsage, "standard input"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,6 +126,7 @@ func TestHelpAndVersion(t *testing.T) {
 		{[]string{"--help"}, "serve"},
 		{[]string{"serve", "--help"}, "--routing-offer-timeout"},
 		{[]string{"customer", "--help"}, "--say"},
+		{[]string{"load", "--help"}, "--restart"},
 		{[]string{"hash-password", "--help"}, "Read a password from standard input"},
 		{[]string{"version"}, ", go1."},
 	} {
