@@ -50,6 +50,7 @@ var mayImport = []line{
 	// The APIs and pages.
 	{"internal/agentapi", []string{"bayeux/", "internal/agent", "internal/auth", "internal/chat", "internal/desk", "internal/directory", "internal/store"}},
 	{"internal/customerapi", []string{"internal/agent", "internal/chat", "internal/desk", "internal/directory", "internal/store"}},
+	{"internal/adminapi", []string{"bayeux/", "internal/auth", "internal/desk", "internal/directory", "internal/store"}},
 	{"internal/webui", nil},
 	{"internal/customer", nil},
 
@@ -59,7 +60,7 @@ var mayImport = []line{
 	{"internal/config", []string{"internal/agent", "internal/auth", "internal/directory"}},
 	{"internal/telemetry", nil},
 	{"internal/server", []string{
-		"bayeux/", "internal/agentapi", "internal/auth", "internal/bus", "internal/config", "internal/customer", "internal/customerapi", "internal/desk",
+		"bayeux/", "internal/adminapi", "internal/agentapi", "internal/auth", "internal/bus", "internal/config", "internal/customer", "internal/customerapi", "internal/desk",
 		"internal/directory", "internal/store/", "internal/telemetry", "internal/webui",
 	}},
 	{"internal/server/servertest", []string{"bayeuxclient", "internal/"}},

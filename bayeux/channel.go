@@ -84,6 +84,20 @@ func isPattern(name string) bool {
 	return strings.HasSuffix(name, "/*") || strings.HasSuffix(name, "/**")
 }
 
+// Matches reports whether what is published on a channel is for a subscription, be that a
+// channel or a pattern (CH-4).
+func Matches(subscription, channel string) (found bool) {
+	subscription, channel = lookupName(subscription), lookupName(channel)
+	if len(channel) < 2 || channel[0] != '/' {
+		return false
+	}
+	matches(channel, func(p []byte) bool {
+		found = string(p) == subscription
+		return !found
+	})
+	return found
+}
+
 // matches calls yield with the name itself and then with every pattern that
 // matches it, from the narrowest to the widest (3.2), until yield returns false.
 // The bytes are reused between the calls: a map is asked with m[string(p)],

@@ -21,6 +21,7 @@ type route struct {
 func (s *Server) routes() []route {
 	table := []route{
 		{"/api/v2/notifications", true, s.agents.Handler()},
+		{"/api/admin", true, s.admin.Handler()},
 		{"/api", true, s.agents.Handler()},
 		{"/internal-api", true, s.agents.Handler()},
 		{"/genesys", true, s.customers.Handler()},

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/halley-chat/halley/internal/adminapi"
 	"github.com/halley-chat/halley/internal/agentapi"
 	"github.com/halley-chat/halley/internal/auth"
 	"github.com/halley-chat/halley/internal/bus"
@@ -60,6 +61,7 @@ type Server struct {
 	bus           *bus.Local
 	desk          *desk.Desk
 	auth          *auth.Auth
+	admin         *adminapi.API
 	agents        *agentapi.API
 	customers     *customerapi.API
 	metrics       *telemetry.Metrics
@@ -166,6 +168,7 @@ func (s *Server) wire() (err error) {
 	if err != nil {
 		return err
 	}
+	s.admin = adminapi.New(adminapi.Config{Store: s.store, Auth: s.auth, Directory: s.directory, Logger: s.log})
 	s.customers = customerapi.New(customerapi.Config{
 		Desk: s.desk, Directory: s.directory, Settings: s.customerSettings(), Logger: s.log,
 	})
