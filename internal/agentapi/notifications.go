@@ -32,6 +32,9 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 		Extensions: []bayeux.ExtensionName{bayeux.ExtensionAck, bayeux.ExtensionTimesync, bayeux.ExtensionReplay},
 		Policy:     policy{directory: a.Directory}, Source: feeds{a.Desk}, Logger: a.Logger,
 	}
+	if s.ResumeWindow > 0 {
+		opt.Sessions = sessions{a.Sessions}
+	}
 	for _, t := range s.Transports {
 		opt.Transports = append(opt.Transports, bayeux.Transport(t))
 	}

@@ -71,9 +71,12 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 
 	b := f.agents.Bayeux().Stats()
 	gauge("cometd_sessions", "CometD sessions.", b.Sessions)
+	gauge("cometd_parked", "CometD sessions whose client has gone and may come back.", b.Parked)
 	gauge("cometd_held", "Connects held over HTTP.", b.Held)
 	gauge("cometd_sockets", "Open websockets.", b.Sockets)
 	total("cometd_handshakes", "Successful handshakes.", b.Handshakes)
+	total("cometd_resumed", "CometD sessions of an earlier server whose client came back.", b.Resumed)
+	total("cometd_unsaved", "Attempts to save the progress of CometD sessions that failed.", b.Unsaved)
 	total("cometd_received", "Messages from clients.", b.Received)
 	total("cometd_delivered", "Messages handed to the network.", b.Delivered)
 	total("cometd_redelivered", "Messages sent again after a loss.", b.Redelivered)

@@ -12,7 +12,7 @@ import (
 // Sessions is the part of a Store that keeps the CometD sessions which read a feed, so that they outlive the server, and the record of what was
 // delivered to them. Time in which no server ran does not count: sessions expire that much later.
 type Sessions interface {
-	// InsertSession keeps a new session, begun now. ErrConflict if there is one with its key.
+	// InsertSession keeps a new session, begun now, or one that was ended too early. ErrConflict if there is one with its key.
 	InsertSession(ctx context.Context, s Session, now time.Time) error
 	// Session returns a session, or ErrNotFound if there is none, it has ended, or it expires now or before.
 	Session(ctx context.Context, key SessionKey, now time.Time) (Session, error)

@@ -20,8 +20,8 @@ const (
 
 // InsertSession implements [store.Store].
 func (s *Store) InsertSession(ctx context.Context, n store.Session, now time.Time) error {
-	return s.changeSession(ctx, "insert a session", &sessionChange{Session: n, now: now, admit: func(_ sessionRow, found bool) (bool, error) {
-		if found {
+	return s.changeSession(ctx, "insert a session", &sessionChange{Session: n, now: now, admit: func(row sessionRow, found bool) (bool, error) {
+		if found && !row.ended {
 			return false, fmt.Errorf("%w: there is a session with this key", store.ErrConflict)
 		}
 		return true, nil

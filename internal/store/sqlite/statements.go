@@ -77,7 +77,7 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.insertSession, `INSERT INTO session (key, handle, subscriber, user_id, login, term, version, turn, confirmed, expires, begun, details)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`},
 		{&s.replaceSession, `UPDATE session SET handle = ?2, subscriber = ?3, user_id = ?4, login = ?5, term = ?6, version = ?7,
-			turn = ?8, confirmed = ?9, expires = ?10, details = ?11 WHERE id = ?1`},
+			turn = ?8, confirmed = ?9, expires = ?10, ended = NULL, details = ?11 WHERE id = ?1`},
 		{&s.moveSession, `UPDATE session SET turn = ?3, confirmed = ?4, expires = ?5
 			WHERE key = ?1 AND ended IS NULL AND term = ?2 AND (turn, confirmed) <= (?3, ?4)`},
 		{&s.deleteSession, `DELETE FROM session WHERE key = ?1

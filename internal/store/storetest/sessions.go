@@ -90,13 +90,19 @@ func sessionLife(f fixture) {
 	f.end(session("unknown"), start)
 	f.noSession(a.Key, start)
 	f.session(b)
-	// Nothing brings it back.
+	// It is not brought back by who does not know that it has ended.
 	a.Version++
 	f.refused(f.UpdateSession(ctx, a, start), store.ErrNotFound)
 	f.progress(store.Progress{Key: a.Key, Term: 1, Place: store.Place{Turn: 9}})
 	a.Term++
 	f.refused(f.AdoptSession(ctx, a, start), store.ErrNotFound)
 	f.noSession(a.Key, start)
+	a.Place.Confirmed++
+	f.insert(a)
+	f.session(a)
+	if r := f.all(); len(r) != 2 || !r[0].Begun.Equal(start) || !r[0].Ended.IsZero() {
+		f.Errorf("%+v", r)
+	}
 }
 
 func sessionExpiry(f fixture) {
