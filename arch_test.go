@@ -67,7 +67,7 @@ var mayImport = []line{
 	{"internal/proc", nil},
 	{"internal/load", []string{"bayeuxclient", "internal/config", "internal/customer", "internal/directory", "internal/proc"}},
 	{"cmd/halley", []string{
-		"internal/auth", "internal/config", "internal/customer", "internal/load", "internal/server", "internal/telemetry",
+		"internal/auth", "internal/config", "internal/customer", "internal/load", "internal/server", "internal/store/", "internal/telemetry",
 	}},
 	{"interop/", []string{"bayeux/", "bayeuxclient", "internal/line"}},
 	{"bench/", []string{"bayeux/", "bayeuxclient", "bench/", "internal/"}},

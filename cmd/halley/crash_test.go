@@ -83,6 +83,7 @@ func TestKill(t *testing.T) {
 // crashChat is a customer who counts what she was promised.
 type crashChat struct {
 	id, key, url string
+	sent         int      // how many messages were tried
 	answered     []string // texts whose send was answered with statusCode 0
 	failed       atomic.Int64
 }
@@ -119,13 +120,13 @@ func (c *crashChat) send(ctx context.Context, rate int) {
 	defer tick.Stop()
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	for i := 0; ; i++ {
+	for ; ; c.sent++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		text := fmt.Sprintf("message %d", i)
+		text := fmt.Sprintf("message %d", c.sent)
 		if c.sendOne(ctx, client, text) {
 			c.answered = append(c.answered, text)
 		} else {

@@ -44,6 +44,8 @@ type commands struct {
 	Serve        serve        `cmd:"" help:"Run the server."`
 	Customer     scripted     `cmd:"" help:"Be a customer who follows a script."`
 	Load         loader       `cmd:"" help:"Play a whole contact centre, measure it, and check that nothing is lost."`
+	Backup       backup       `cmd:"" help:"Copy the data into one file, while the server runs or not."`
+	Restore      restore      `cmd:"" help:"Put a backup into a data folder that no server uses."`
 	HashPassword hashPassword `cmd:"" help:"Read a password from standard input and print its hash, for password-hash in the configuration."`
 	Version      version      `cmd:"" help:"Print version, commit and Go version."`
 }

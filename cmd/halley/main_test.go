@@ -68,6 +68,10 @@ func TestMistakes(t *testing.T) {
 	if err := os.WriteFile(words, []byte("dana:demo\nomar\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	full := t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "halley.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		args   []string
 		vars   map[string]string
@@ -99,6 +103,13 @@ func TestMistakes(t *testing.T) {
 		"load with odd users":   {[]string{"load", "--server", "http://127.0.0.1:1", "--users-file", words}, nil, exitUsage, words + ": line 2 is not name:password"},
 		"load with no file":     {[]string{"load", "--users-file", "/nowhere.txt"}, nil, exitUsage, "/nowhere.txt"},
 		"load restarts another": {[]string{"load", "--server", "http://127.0.0.1:1", "--agents", "1", "--users-file", odd, "--restart", "1s"}, nil, exitUsage, "restart"},
+		"no data to back up":    {[]string{"backup", "b.db", "--data", "/nowhere"}, nil, exitFailed, "name the folder with --data"},
+		"backup over a file":    {[]string{"backup", odd, "--data", full}, nil, exitUsage, "choose another name"},
+		"backup by environment": {[]string{"backup", "b.db"}, map[string]string{"HALLEY_DATA": "/nowhere"}, exitFailed, "/nowhere"},
+		"backup by file":        {[]string{"backup", "b.db", "--config", odd}, nil, exitUsage, odd + ":2:"},
+		"no backup":             {[]string{"restore", "/nowhere.db", "--data", full}, nil, exitFailed, "/nowhere.db"},
+		"restore over data":     {[]string{"restore", odd, "--data", full}, nil, exitUsage, "--replace"},
+		"not a backup":          {[]string{"restore", odd, "--data", full, "--replace"}, nil, exitFailed, odd},
 		"no password":           {[]string{"hash-password"}, nil, exitUsage, "standard input"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"slices"
 	"strings"
@@ -41,23 +40,10 @@ type desktop struct {
 
 func openDesktop(ctx context.Context, t *testing.T, server, transport string) *desktop {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	web := &http.Transport{}
 	t.Cleanup(web.CloseIdleConnections)
-	client := &http.Client{Jar: jar, Transport: web}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/api/v2/me", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.SetBasicAuth("dana", config.DemoPassword)
-	res, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
+	client := &http.Client{Jar: logIn(ctx, t, server), Transport: web}
+	var err error
 	d := &desktop{more: make(chan struct{}, 1)}
 	d.Client, err = bayeuxclient.Dial(ctx, bayeuxclient.Options{URL: server + "/api/v2/notifications", HTTP: client, Transports: []string{transport}})
 	if err != nil {

@@ -47,7 +47,7 @@ func openToRead(file string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", file, err)
 	}
-	db := sql.OpenDB(connector{base, []string{setup[0], readOnly}})
+	db := sql.OpenDB(connector{base, setup[:1]})
 	db.SetMaxOpenConns(1)
 	return db, nil
 }

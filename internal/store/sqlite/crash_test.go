@@ -25,7 +25,13 @@ const childFolder = "HALLEY_STORE_TEST_FOLDER"
 // asChild starts the calling test again as a process. The data folder is passed to it; there, childFolder is set.
 func asChild(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1")
+	return asChildOf(t, t.Name(), dir)
+}
+
+// asChildOf starts another test.
+func asChildOf(t *testing.T, name, dir string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+name+"$", "-test.count=1")
 	cmd.Env = append(os.Environ(), childFolder+"="+dir)
 	cmd.Stderr = os.Stderr
 	return cmd

@@ -116,6 +116,8 @@ func (s *statements) close() {
 	}
 }
 
+const selectEpoch = `SELECT value FROM meta WHERE key = 'epoch'`
+
 // queries are what the readers run, prepared on their handle, which prepares them anew on each of its connections.
 type queries struct {
 	epoch, answer, events, chat, counts, feed, heads, agents, allAgents, waiting, due, login, session, deliveries *sql.Stmt
@@ -126,7 +128,7 @@ func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
 		stmt **sql.Stmt
 		sql  string
 	}{
-		{&q.epoch, `SELECT value FROM meta WHERE key = 'epoch'`},
+		{&q.epoch, selectEpoch},
 		{&q.answer, `SELECT sum, answer FROM answer WHERE key = ?`},
 		{&q.events, `SELECT seq, idx, at, actor_kind, actor_user, kind, body FROM event WHERE chat_id = ? AND seq > ? ORDER BY seq LIMIT ?`},
 		{&q.chat, `SELECT service, seq, phase, key_hash, started, ended FROM chat WHERE id = ?`},

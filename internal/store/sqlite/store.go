@@ -75,6 +75,9 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, opt Options) (err error) {
+	if err := s.folder.mustBeWhole(); err != nil {
+		return err
+	}
 	file := s.folder.database()
 	if s.write, err = openHandle(file, 1); err != nil {
 		return err
