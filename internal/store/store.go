@@ -66,6 +66,8 @@ type Store interface {
 
 	// Agents returns the rows of the given users, or of all if none are given. A user without a row has none in the result.
 	Agents(ctx context.Context, userIDs ...string) ([]AgentRow, error)
+	// Standing returns where an agent is at one moment between two commits: what a commit changes is in all of it, or in nothing of it.
+	Standing(ctx context.Context, userID, subscriber string) (Standing, error)
 	// Waiting returns all chats that wait in a queue, in the order in which they came: Since, then ChatID. Their number is what queues hold, so there is no limit.
 	Waiting(ctx context.Context) ([]Work, error)
 
@@ -150,6 +152,13 @@ type ChatRow struct {
 type AgentRow struct {
 	State   agent.State
 	Version int64
+}
+
+// Standing is an agent's row with the ends of what it points to. Of a user without a row it has the id alone.
+type Standing struct {
+	Agent AgentRow
+	Seqs  map[string]int64 // by chat id: where the log of each chat in Agent.State.Holds ends
+	Head  int64            // of the subscriber's feed, as from Heads
 }
 
 // Work is a chat that waits in a queue.

@@ -106,38 +106,37 @@ func (s *Store) Feed(ctx context.Context, subscriber string, after int64, limit 
 
 // Heads implements [store.Store].
 func (s *Store) Heads(ctx context.Context, subscribers []string) (map[string]int64, error) {
-	heads := make(map[string]int64, len(subscribers))
-	for _, name := range subscribers {
-		heads[name] = feedNumber(s.epoch, 0)
-	}
-	list, err := json.Marshal(subscribers)
-	if err != nil {
-		return nil, fmt.Errorf("name the feeds: %w", err)
-	}
-	_, err = collect(ctx, s.reads.heads, func(scan func(...any) error) (struct{}, error) {
-		var name string
-		var n int64
-		err := scan(&name, &n)
-		heads[name] = feedNumber(s.epoch, n)
-		return struct{}{}, err
-	}, string(list))
+	heads, err := s.headsOf(ctx, s.reads.heads, subscribers)
 	if err != nil {
 		return nil, s.failed("read the heads of feeds", err)
 	}
 	return heads, nil
 }
 
+func (s *Store) headsOf(ctx context.Context, stmt *sql.Stmt, subscribers []string) (map[string]int64, error) {
+	grown, err := numbered(ctx, stmt, subscribers)
+	heads := make(map[string]int64, len(subscribers))
+	for _, name := range subscribers {
+		heads[name] = feedNumber(s.epoch, grown[name])
+	}
+	return heads, err
+}
+
 // Agents implements [store.Store].
 func (s *Store) Agents(ctx context.Context, userIDs ...string) ([]store.AgentRow, error) {
 	stmt, args := s.reads.allAgents, []any(nil)
 	if len(userIDs) > 0 {
-		list, err := json.Marshal(userIDs)
-		if err != nil {
-			return nil, fmt.Errorf("name the agents: %w", err)
-		}
-		stmt, args = s.reads.agents, []any{string(list)}
+		stmt, args = s.reads.agents, []any{list(userIDs)}
 	}
-	rows, err := collect(ctx, stmt, func(scan func(...any) error) (store.AgentRow, error) {
+	rows, err := agentsOf(ctx, stmt, args...)
+	if err != nil {
+		return nil, s.failed("read agents", err)
+	}
+	return rows, nil
+}
+
+func agentsOf(ctx context.Context, stmt *sql.Stmt, args ...any) ([]store.AgentRow, error) {
+	return collect(ctx, stmt, func(scan func(...any) error) (store.AgentRow, error) {
 		var a store.AgentRow
 		var state []byte
 		if err := scan(&a.Version, &state); err != nil {
@@ -148,10 +147,41 @@ func (s *Store) Agents(ctx context.Context, userIDs ...string) ([]store.AgentRow
 		}
 		return a, nil
 	}, args...)
+}
+
+// Standing implements [store.Store].
+func (s *Store) Standing(ctx context.Context, userID, subscriber string) (store.Standing, error) {
+	at, err := s.standing(ctx, userID, subscriber)
 	if err != nil {
-		return nil, s.failed("read agents", err)
+		return store.Standing{}, s.failed("read the standing of agent "+userID, err)
 	}
-	return rows, nil
+	return at, nil
+}
+
+// standing reads in one transaction: SQLite shows it the file as it was at its first statement, whatever is committed meanwhile.
+func (s *Store) standing(ctx context.Context, userID, subscriber string) (at store.Standing, err error) {
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return at, err
+	}
+	defer func() { _ = tx.Rollback() }() // there is nothing to undo
+	rows, err := agentsOf(ctx, tx.StmtContext(ctx, s.reads.agents), list([]string{userID}))
+	if err != nil {
+		return at, err
+	}
+	if at.Agent.State.UserID = userID; len(rows) > 0 {
+		at.Agent = rows[0]
+	}
+	chats := make([]string, 0, len(at.Agent.State.Holds))
+	for _, h := range at.Agent.State.Holds {
+		chats = append(chats, h.ChatID)
+	}
+	if at.Seqs, err = numbered(ctx, tx.StmtContext(ctx, s.reads.logEnds), chats); err != nil {
+		return at, err
+	}
+	heads, err := s.headsOf(ctx, tx.StmtContext(ctx, s.reads.heads), []string{subscriber})
+	at.Head = heads[subscriber]
+	return at, err
 }
 
 // Waiting implements [store.Store].
@@ -217,6 +247,25 @@ func collect[T any](ctx context.Context, stmt *sql.Stmt, each func(scan func(...
 		all = append(all, v)
 	}
 	return all, rows.Err()
+}
+
+// numbered reads a query that gives each of the names a number, if it has one.
+func numbered(ctx context.Context, stmt *sql.Stmt, names []string) (map[string]int64, error) {
+	numbers := make(map[string]int64, len(names))
+	_, err := collect(ctx, stmt, func(scan func(...any) error) (struct{}, error) {
+		var name string
+		var n int64
+		err := scan(&name, &n)
+		numbers[name] = n
+		return struct{}{}, err
+	}, list(names))
+	return numbers, err
+}
+
+// list is the argument of a query for several names.
+func list(names []string) string {
+	raw, _ := json.Marshal(names) // strings always encode
+	return string(raw)
 }
 
 // atMost is a limit as SQL has it.

@@ -120,7 +120,7 @@ const selectEpoch = `SELECT value FROM meta WHERE key = 'epoch'`
 
 // queries are what the readers run, prepared on their handle, which prepares them anew on each of its connections.
 type queries struct {
-	epoch, answer, events, chat, counts, feed, heads, agents, allAgents, waiting, due, login, session, deliveries *sql.Stmt
+	epoch, answer, events, chat, logEnds, counts, feed, heads, agents, allAgents, waiting, due, login, session, deliveries *sql.Stmt
 }
 
 func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
@@ -132,6 +132,7 @@ func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
 		{&q.answer, `SELECT sum, answer FROM answer WHERE key = ?`},
 		{&q.events, `SELECT seq, idx, at, actor_kind, actor_user, kind, body FROM event WHERE chat_id = ? AND seq > ? ORDER BY seq LIMIT ?`},
 		{&q.chat, `SELECT service, seq, phase, key_hash, started, ended FROM chat WHERE id = ?`},
+		{&q.logEnds, `SELECT id, seq FROM chat WHERE id IN (SELECT value FROM json_each(?))`},
 		{&q.counts, `SELECT phase, n FROM chat_count WHERE n > 0`},
 		{&q.feed, `SELECT n, at, topic, data FROM feed WHERE subscriber = ? AND n > ? ORDER BY n LIMIT ?`},
 		{&q.heads, `SELECT subscriber, n FROM feed_head WHERE subscriber IN (SELECT value FROM json_each(?))`},

@@ -31,6 +31,7 @@ func afterClose(f fixture) {
 		"Feed":          func() error { _, err := f.Feed(ctx, "agent:dana", 0, 0); return err },
 		"Heads":         func() error { _, err := f.Heads(ctx, worldFeeds); return err },
 		"Agents":        func() error { _, err := f.Agents(ctx); return err },
+		"Standing":      func() error { _, err := f.Standing(ctx, "dana", "agent:dana"); return err },
 		"Waiting":       func() error { _, err := f.Waiting(ctx); return err },
 		"DueTimers":     func() error { _, _, err := f.DueTimers(ctx, far, 0); return err },
 		"Lease":         func() error { _, err := f.Lease(ctx, "x", "y", start, time.Hour); return err },

@@ -24,6 +24,7 @@ func endedContext(f fixture) {
 		"Events":       func() error { _, err := f.Events(ctx, "c0", 0, 0); return err },
 		"Feed":         func() error { _, err := f.Feed(ctx, "agent:dana", 0, 0); return err },
 		"Heads":        func() error { _, err := f.Heads(ctx, worldFeeds); return err },
+		"Standing":     func() error { _, err := f.Standing(ctx, "dana", "agent:dana"); return err },
 		"Lease":        func() error { _, err := f.Lease(ctx, "x", "y", start, time.Hour); return err },
 		"SaveLogin":    func() error { return f.SaveLogin(ctx, login("a")) },
 		"DeleteLogins": func() error { return f.DeleteLogins(ctx, login("a").TokenHash) },

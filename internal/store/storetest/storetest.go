@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"feed", feedTests},
 		{"once", onceTests},
 		{"agents", agentTests},
+		{"standing", standingTests},
 		{"work", workTests},
 		{"timers", timerTests},
 		{"leases", leaseTests},
