@@ -1,26 +1,24 @@
 package agentapi
 
 import (
-	"context"
-
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
 )
 
 // channels answers GET /me/channels (agent-api 6.3).
 func (a *API) channels(c *call) (answer, error) {
-	cs, err := a.channelsOf(c.r.Context(), c.user.ID)
-	return answer{{"channels", cs}}, err
+	s, err := a.Desk.Agent(c.r.Context(), c.user.ID)
+	return answer{{"channels", channelsOf(s)}}, err
 }
 
 // channel answers GET /me/channels/{channel}.
 func (a *API) channel(c *call) (answer, error) {
 	name := c.r.PathValue("channel")
-	cs, err := a.channelsOf(c.r.Context(), c.user.ID)
+	s, err := a.Desk.Agent(c.r.Context(), c.user.ID)
 	if err != nil {
 		return nil, err
 	}
-	for _, ch := range cs {
+	for _, ch := range channelsOf(s) {
 		if ch.Channel == name {
 			return answer{{"channel", ch}}, nil
 		}
@@ -46,14 +44,10 @@ func errNoChannel(name string) error {
 }
 
 // channelsOf returns an agent's channels. Chat is always among them: one who never logged in to it is logged out.
-func (a *API) channelsOf(ctx context.Context, userID string) ([]channel, error) {
-	s, err := a.Desk.Agent(ctx, userID)
-	if err != nil {
-		return nil, err
-	}
+func channelsOf(s agent.State) []channel {
 	cs := channels(s.Channels)
 	if _, ok := s.Channel(agent.Chat); !ok {
 		cs = append(cs, channelOf(agent.Channel{Medium: agent.Chat, UserState: agent.LoggedOut}))
 	}
-	return cs, nil
+	return cs
 }

@@ -6,16 +6,22 @@ import (
 	"strconv"
 
 	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/desk"
 )
 
 // chats answers GET /me/chats: all live projections, no finished ones (agent-api 2.6, 4.15).
 func (a *API) chats(c *call) (answer, error) {
-	views, err := a.Desk.Views(c.r.Context(), c.user.ID)
+	s, err := a.Desk.Standing(c.r.Context(), c.user.ID)
 	if err != nil {
 		return nil, err
 	}
-	return list("chats", a.resources(views), c.selected("fields"))
+	chats, err := list("chats", a.resources(s.Chats), c.selected("fields"))
+	return append(positionOf(s), chats...), err
 }
+
+// positionOf tells which notifications an answer knows of: who subscribes with a replay from there misses none, and gets none that the answer has in it
+// already (agent-api 2.6).
+func positionOf(s desk.Standing) answer { return answer{{"streamPosition", s.Position}} }
 
 func (a *API) resources(views []chat.Resource) []chatResource {
 	rs := make([]chatResource, 0, len(views))

@@ -40,24 +40,22 @@ func (a *API) me(c *call) (answer, error) {
 	if wanted.has("interactions") {
 		me.Interactions = []string{}
 	}
-	if wanted.has("channels") || wanted.has("channelStates") {
-		cs, err := a.channelsOf(c.r.Context(), c.user.ID)
+	var position answer
+	if wanted.has("channels") || wanted.has("channelStates") || wanted.has("chats") {
+		at, err := a.Desk.Standing(c.r.Context(), c.user.ID)
 		if err != nil {
 			return nil, err
 		}
+		position = positionOf(at)
 		if wanted.has("channels") {
-			me.Channels = cs
+			me.Channels = channelsOf(at.Agent)
 		}
 		if wanted.has("channelStates") {
-			me.ChannelStates = cs
+			me.ChannelStates = channelsOf(at.Agent)
 		}
-	}
-	if wanted.has("chats") {
-		views, err := a.Desk.Views(c.r.Context(), c.user.ID)
-		if err != nil {
-			return nil, err
+		if wanted.has("chats") {
+			me.Chats = a.resources(at.Chats)
 		}
-		me.Chats = a.resources(views)
 	}
 	if wanted.has("skills") {
 		me.Skills = a.skillsOf(c.user)
@@ -79,7 +77,7 @@ func (a *API) me(c *call) (answer, error) {
 		}
 	}
 	picked, err := pick(me, fields)
-	return answer{{"user", picked}}, err
+	return append(position, member{"user", picked}), err
 }
 
 var subresources = []string{"devices", "calls", "interactions", "channels", "channelStates", "chats", "skills", "groups", "features", "settings"}

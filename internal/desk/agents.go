@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
@@ -116,28 +115,8 @@ func (d *Desk) View(ctx context.Context, userID, chatID string) (chat.Resource, 
 
 // Views returns all chats of which the agent holds a live projection, the oldest first.
 func (d *Desk) Views(ctx context.Context, userID string) ([]chat.Resource, error) {
-	row, err := d.agentRow(ctx, userID)
-	if err != nil {
-		return nil, err
-	}
-	views := make([]chat.Resource, 0, len(row.State.Holds))
-	for _, hold := range row.State.Holds {
-		v, err := d.View(ctx, userID, hold.ChatID)
-		if errors.Is(err, chat.ErrNotFound) {
-			continue // let go of since the row was read
-		}
-		if err != nil {
-			return nil, err
-		}
-		views = append(views, v)
-	}
-	slices.SortFunc(views, func(a, b chat.Resource) int {
-		if c := a.ReceivedAt.Compare(b.ReceivedAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	return views, nil
+	s, err := d.Standing(ctx, userID)
+	return s.Chats, err
 }
 
 // Messages returns what the agent may see of the transcript, without typing: from startIndex on, at most count (0: all) (agent-api 4.15).
@@ -172,12 +151,6 @@ func (d *Desk) viewed(ctx context.Context, userID, chatID string) (held, error) 
 		return held{}, fmt.Errorf("chat: %w", chat.ErrNotFound)
 	}
 	return h, nil
-}
-
-// Agent returns an agent's standing; one who never logged in is logged out.
-func (d *Desk) Agent(ctx context.Context, userID string) (agent.State, error) {
-	row, err := d.agentRow(ctx, userID)
-	return row.State, err
 }
 
 // Agents returns the standing of everybody who ever logged in, by user id.

@@ -87,7 +87,7 @@ func tellStory(t *testing.T, transport string, ack bool) {
 	if got := told(t, omar); !slices.Equal(got, []string{"channels NotReady"}) {
 		t.Errorf("omar was told:\n  %s", strings.Join(got, "\n  "))
 	}
-	if a := dana.Do("GET", "/me/chats", nil); string(a.Body) != `{"statusCode":0,"uris":[]}` {
+	if a := dana.Do("GET", "/me/chats", nil); !strings.HasSuffix(string(a.Body), `,"uris":[]}`) {
 		t.Errorf("dana's chats at the end: %s", a.Body)
 	}
 }
