@@ -25,6 +25,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/halley-chat/halley/bench/bare"
 )
 
 func main() {
@@ -100,28 +102,28 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 
 // compare lets the peers take turns.
 func compare(ctx context.Context, dir string, callers, rounds int, d time.Duration) (result, error) {
-	var store, bare, grouped, toBare, toGrouped, p50, p99 []float64
+	var store, alone, grouped, toBare, toGrouped, p50, p99 []float64
 	for range rounds {
 		s, took, err := measureStore(ctx, dir, callers, d)
 		if err != nil {
 			return result{}, fmt.Errorf("store: %w", err)
 		}
-		b, err := measureBare(ctx, dir, callers, 1, d)
+		b, err := bare.Measure(ctx, dir, callers, 1, d)
 		if err != nil {
 			return result{}, fmt.Errorf("bare loop: %w", err)
 		}
 		g := b
 		if callers > 1 {
-			if g, err = measureBare(ctx, dir, callers, callers, d); err != nil {
+			if g, err = bare.Measure(ctx, dir, callers, callers, d); err != nil {
 				return result{}, fmt.Errorf("bare loop, grouped: %w", err)
 			}
 		}
-		store, bare, grouped = append(store, s), append(bare, b), append(grouped, g)
+		store, alone, grouped = append(store, s), append(alone, b), append(grouped, g)
 		toBare, toGrouped = append(toBare, s/b), append(toGrouped, s/g)
 		p50, p99 = append(p50, quantile(took, 0.5)), append(p99, quantile(took, 0.99))
 	}
 	return result{
-		Callers: callers, Store: quantile(store, 0.5), Bare: quantile(bare, 0.5), Grouped: quantile(grouped, 0.5),
+		Callers: callers, Store: quantile(store, 0.5), Bare: quantile(alone, 0.5), Grouped: quantile(grouped, 0.5),
 		StoreToBare: quantile(toBare, 0.5), StoreToGrouped: quantile(toGrouped, 0.5), P50: quantile(p50, 0.5), P99: quantile(p99, 0.5),
 	}, nil
 }

@@ -132,7 +132,7 @@ func (f *floor) admit(c *conversation) {
 // pick chooses a conversation for the next text, each in its turn, and waits for one if there is none. nil: ctx has ended. Whoever gets one calls
 // its written method afterwards.
 func (f *floor) pick(ctx context.Context) *conversation {
-	for {
+	for ctx.Err() == nil {
 		f.mu.Lock()
 		if n := len(f.open); n > 0 {
 			f.next = (f.next + 1) % n
@@ -152,9 +152,9 @@ func (f *floor) pick(ctx context.Context) *conversation {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil
 }
 
 // close ends the writing in the i-th open conversation. f.mu is held.
@@ -163,11 +163,4 @@ func (f *floor) close(i int) {
 	close(f.open[i].full)
 	f.open[i] = f.open[last]
 	f.open = f.open[:last]
-}
-
-// admitted is how many conversations are open.
-func (f *floor) admitted() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.open)
 }
