@@ -33,12 +33,23 @@ func readBody(w http.ResponseWriter, r *http.Request, o *HTTPOptions) ([]byte, e
 	return b, err
 }
 
+// smallBody is for how many bytes there is memory before any has come.
+const smallBody = 4 << 10
+
 func readWithin(w http.ResponseWriter, r *http.Request, limit int) ([]byte, error) {
 	if r.ContentLength > int64(limit) {
 		return nil, fmt.Errorf("%w: at most %d bytes", errTooLarge, limit)
 	}
+	coding := r.Header.Get("Content-Encoding")
+	if n := r.ContentLength; coding == "" && 0 < n && n <= smallBody {
+		b := make([]byte, n)
+		if _, err := io.ReadFull(r.Body, b); err != nil {
+			return nil, bodyError("body", err)
+		}
+		return decodeCharset(b, r.Header.Get("Content-Type"))
+	}
 	var body io.Reader = http.MaxBytesReader(w, r.Body, int64(limit))
-	switch strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))) {
+	switch strings.ToLower(strings.TrimSpace(coding)) {
 	case "", "identity":
 	case "gzip", "x-gzip":
 		z, err := gzip.NewReader(body)
@@ -60,9 +71,8 @@ func readWithin(w http.ResponseWriter, r *http.Request, limit int) ([]byte, erro
 // announced or packed.
 func readAtMost(body io.Reader, announced int64, limit int) ([]byte, error) {
 	var buf bytes.Buffer
-	const enough = 4 << 10
 	if announced > 0 {
-		buf.Grow(int(min(announced, enough)) + bytes.MinRead)
+		buf.Grow(int(min(announced, smallBody)) + bytes.MinRead)
 	}
 	n, err := buf.ReadFrom(io.LimitReader(body, int64(limit)+1))
 	if err != nil {
@@ -85,9 +95,21 @@ func bodyError(what string, err error) error {
 	return fmt.Errorf("%w: cannot read the %s: %w", errMalformed, what, err)
 }
 
+// isUsual reports whether a Content-Type is one that clients send: JSON in UTF-8. Others are parsed.
+func isUsual(contentType string) bool {
+	switch contentType {
+	case "application/json;charset=UTF-8", "application/json; charset=UTF-8", "application/json; charset=utf-8", "application/json;charset=utf-8", "application/json":
+		return true
+	}
+	return false
+}
+
 // decodeCharset honours the charset of a Content-Type (LP-4). A Content-Type that
 // cannot be read counts as none (LP-2).
 func decodeCharset(b []byte, contentType string) ([]byte, error) {
+	if isUsual(contentType) {
+		return b, nil
+	}
 	_, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		return b, nil
@@ -107,6 +129,9 @@ func decodeCharset(b []byte, contentType string) ([]byte, error) {
 
 // isForm reports whether the body is a form (LP-3).
 func isForm(contentType string) bool {
+	if isUsual(contentType) {
+		return false
+	}
 	t, _, _ := mime.ParseMediaType(contentType)
 	return t == "application/x-www-form-urlencoded"
 }

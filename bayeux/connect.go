@@ -320,9 +320,16 @@ func (s *Session) countHeld(c *connect, http2 bool) bool {
 	return true
 }
 
-// release ends the holding of s.held. Over HTTP the request's goroutine wakes and
-// answers; over websocket the answer is handed to the socket here. s.mu is held.
+// release is letGo for those who leave the writing to others. s.mu is held.
 func (s *Session) release(why cause) {
+	if w := s.letGo(why); w != nil {
+		s.srv.writers.later(w)
+	}
+}
+
+// letGo ends the holding of s.held. A request's goroutine wakes and answers. Over websocket, and where the connect rests, the caller must see what is
+// returned written. s.mu is held.
+func (s *Session) letGo(why cause) writable {
 	c := s.held
 	s.held = nil
 	s.srv.counters.held.Add(-1)
@@ -337,15 +344,18 @@ func (s *Session) release(why cause) {
 			c.poll.farewell = why == causeEnded
 		}
 		close(c.done)
-		if c.rest != nil {
-			go c.rest.wake() // the reader waits for it
+		if c.rest != nil && why != causeGone {
+			return c.rest
 		}
 	case why == causeSuperseded || why == causeGone: // CN-10: never answered
 	default:
 		x := &exchange{srv: s.srv, session: s, sock: c.sock, answers: []answer{{connect: c}}}
 		c.sock.answer(s, x)
-		c.sock.kick()
+		if c.sock.claim() {
+			return c.sock
+		}
 	}
+	return nil
 }
 
 // answerConnect completes the reply to c. s.mu is held.

@@ -6,21 +6,24 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 // Track lets srv see what becomes of the TCP connections of hs, so that it
 // recognises a connect reply that was lost with its connection (DEL-15), and lets
-// it hold connects over HTTP/1.1 for little memory. Call it before hs serves.
+// it serve polls over HTTP/1.1 for half the work and little memory. Call it before hs serves.
 // Without it everything works, but such a loss is recognised by what the client
 // sends next only.
 //
-// Hooks that hs has already are called first. A connect that is held for more than
-// 0.2 s is hijacked from its handler, answered later, and its connection returned
-// to hs with the next request: with the context that ConnContext gave it at first, and
-// a ConnState of StateNew. Middleware that would add to the response when it is
-// written has no part in that; what is in the header before stays there.
+// Hooks that hs has already are called first. A connection that a client keeps for its polls is hijacked from the handler of one of them. From then on srv
+// reads its requests, and has the Handler of hs serve them, as long as each is a plain GET or POST of up to 4 KB to where that poll was sent; with any
+// other it returns to hs, with the context that ConnContext gave it at first, and a ConnState of StateNew. In between ConnState and
+// SetKeepAlivesEnabled have no part in it, and the context of a request does not end when its client goes.
+//
+// Middleware that would add to a response when it is written has no part in that of the poll which was hijacked, nor of a connect that was held; what is in
+// the header before stays there.
 func (srv *Server) Track(hs *http.Server) {
 	t := newConnTracker(srv, hs)
 	srv.trackers.add(t)
@@ -45,7 +48,8 @@ func (srv *Server) Track(hs *http.Server) {
 // connTracker knows the connections of one http.Server.
 type connTracker struct {
 	srv   *Server
-	conns sync.Map // net.Conn → *trackedConn
+	conns sync.Map    // net.Conn → *trackedConn
+	wraps atomic.Bool // a middleware puts something round the connections that are hijacked
 	*wayBack
 }
 
@@ -83,9 +87,7 @@ func (t *connTracker) note(c net.Conn, state http.ConnState) {
 	tc := v.(*trackedConn)
 	switch state {
 	case http.StateActive:
-		tc.mu.Lock()
-		defer tc.mu.Unlock()
-		tc.requests++
+		tc.began()
 	case http.StateClosed:
 		t.conns.Delete(c)
 		tc.end()
@@ -103,6 +105,7 @@ type trackedConn struct {
 	outer *trackedConn    // of another Server on the same http.Server, or nil
 	conn  net.Conn        // as it was accepted
 	ctx   context.Context // of the connection
+	rest  *resting        // serves it, or nil; for the goroutine that reads from it
 
 	mu       sync.Mutex
 	raw      syscall.RawConn
@@ -110,6 +113,20 @@ type trackedConn struct {
 	resting  bool // taken from net/http for a while (rest.go)
 	ended    bool
 	pace     pace
+}
+
+// began counts a request.
+func (c *trackedConn) began() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests++
+}
+
+// begun tells how many requests have begun.
+func (c *trackedConn) begun() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.requests
 }
 
 // over reports whether the connection has ended. c.mu is held.

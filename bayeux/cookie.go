@@ -14,18 +14,34 @@ const maxCookieLength = 128
 // browserCookie returns the value of the request's browser cookie, or "" when it
 // has none that can be used (CK-2).
 func (srv *Server) browserCookie(r *http.Request) string {
-	c, err := r.Cookie(srv.opt.BrowserCookie.Name)
-	if err != nil || len(c.Value) > maxCookieLength {
+	value := cookieValue(r.Header, srv.opt.BrowserCookie.Name)
+	if len(value) > maxCookieLength {
 		return ""
 	}
-	for _, b := range []byte(c.Value) {
+	for _, b := range []byte(value) {
 		switch {
 		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b == '.':
 		default:
 			return ""
 		}
 	}
-	return strings.Clone(c.Value) // which is a part of the whole line
+	return strings.Clone(value) // which is a part of the whole line
+}
+
+// cookieValue returns the value of the first cookie with that name, or "".
+func cookieValue(h http.Header, name string) string {
+	for _, line := range h["Cookie"] {
+		for part := range strings.SplitSeq(line, ";") {
+			if n, value, _ := strings.Cut(part, "="); strings.TrimSpace(n) == name {
+				value = strings.TrimSpace(value)
+				if inner, ok := strings.CutPrefix(value, `"`); ok && strings.HasSuffix(inner, `"`) {
+					value = strings.TrimSuffix(inner, `"`)
+				}
+				return value
+			}
+		}
+	}
+	return ""
 }
 
 // newBrowserCookie is the Set-Cookie of CK-1 and CK-3.

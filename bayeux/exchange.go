@@ -310,15 +310,15 @@ func (res *response) answered() bool {
 	return slices.ContainsFunc(res.replies, func(r reply) bool { return r.answer != nil })
 }
 
-// encode completes the replies and returns the array that goes out. No lock is
+// encode completes the replies and appends the array that goes out to b. No lock is
 // held if the response is answered by extensions.
-func (res *response) encode(srv *Server) []byte {
+func (res *response) encode(srv *Server, b []byte) []byte {
 	stamp := srv.timestamp()
 	for i := range res.replies {
 		res.replies[i].complete(srv)
 		res.replies[i].timestamp = stamp
 	}
-	return encode(res.events, res.items, res.replies)
+	return appendArray(b, res.events, res.items, res.replies)
 }
 
 // closeBatch completes the reply to c, which closes a batch of messages, and
@@ -384,9 +384,14 @@ func (x *exchange) transport() Transport {
 	return x.peer.Transport
 }
 
-// encode joins what goes out into one array: the handshake reply, the messages,
-// the other replies (DEL-3).
+// encode joins what goes out into one array.
 func encode(events []*event, items []item, replies []reply) []byte {
+	return appendArray(nil, events, items, replies)
+}
+
+// appendArray appends what goes out as one array: the handshake reply, the messages,
+// the other replies (DEL-3).
+func appendArray(b []byte, events []*event, items []item, replies []reply) []byte {
 	size := 2 + 256*len(replies)
 	for _, ev := range events {
 		size += len(ev.array)
@@ -394,9 +399,10 @@ func encode(events []*event, items []item, replies []reply) []byte {
 	for _, it := range items {
 		size += len(it.ev.array)
 	}
-	b := append(make([]byte, 0, size), '[')
+	b = append(slices.Grow(b, size), '[')
+	start := len(b)
 	separate := func() {
-		if len(b) > 1 {
+		if len(b) > start {
 			b = append(b, ',')
 		}
 	}

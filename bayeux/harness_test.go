@@ -211,9 +211,9 @@ func both(t *testing.T, opt Options, f func(t *testing.T, b *bench, c client)) {
 		b := start(t, opt)
 		f(t, b, b.polling())
 	})
-	t.Run("L at rest", func(t *testing.T) {
+	t.Run("L in handlers", func(t *testing.T) {
 		t.Parallel()
-		b := start(t, opt, atRest)
+		b := start(t, opt, inHandlers)
 		f(t, b, b.polling())
 	})
 	t.Run("W", func(t *testing.T) {
@@ -240,9 +240,9 @@ func bothInTime(t *testing.T, opt Options, f func(t *testing.T, b *bench, c clie
 		t.Parallel()
 		bubble(t, func(t *testing.T) { b := startInMemory(t, opt); f(t, b, b.polling()) })
 	})
-	t.Run("L at rest", func(t *testing.T) {
+	t.Run("L in handlers", func(t *testing.T) {
 		t.Parallel()
-		bubble(t, func(t *testing.T) { b := startInMemory(t, opt, atRest); f(t, b, b.polling()) })
+		bubble(t, func(t *testing.T) { b := startInMemory(t, opt, inHandlers); f(t, b, b.polling()) })
 	})
 	t.Run("W", func(t *testing.T) {
 		t.Parallel()

@@ -74,13 +74,25 @@ func (srv *Server) poll(w http.ResponseWriter, r *http.Request, t Transport, cal
 		return
 	}
 	f := form{t, callback, srv.opt.overHTTP(t).Compress && acceptsGzip(r.Header)}
+	if own := srv.takeOver(w, r, x); own != nil {
+		own.handOver(func() { rests = srv.answer(own, r, x, f) })
+	} else {
+		rests = srv.answer(w, r, x, f)
+	}
+}
+
+// answer answers a poll whose messages have been processed, unless its client has gone. It reports whether that is left to its connection, where a held
+// connect rests.
+func (srv *Server) answer(w http.ResponseWriter, r *http.Request, x *exchange, f form) (rests bool) {
 	if x.held != nil {
+		if srv.rest(w, r, x, f) {
+			return true
+		}
 		// A deadline for reading requests must not end the hold: net/http would take it
 		// for the end of the connection.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-		var released bool
-		if released, rests = srv.wait(w, r, x, f); !released {
-			return
+		if !srv.wait(r, x) {
+			return false
 		}
 	}
 	if x.connectInCompany() {
@@ -89,13 +101,15 @@ func (srv *Server) poll(w http.ResponseWriter, r *http.Request, t Transport, cal
 	if x.fresh != "" { // CK-1
 		http.SetCookie(w, srv.newBrowserCookie(x.fresh, r))
 	}
-	status, body, res := x.finish(f, w.Header())
+	head, body, res := x.finish(f, nil)
 	if res == nil {
-		w.WriteHeader(status)
-		return
+		w.WriteHeader(head.status)
+		return false
 	}
-	res.written(srv.respond(w, r, t, body))
+	head.setIn(w.Header())
+	res.written(srv.respond(w, r, f.transport, body))
 	x.part()
+	return false
 }
 
 // form is how the response of a poll is to look.
@@ -105,34 +119,66 @@ type form struct {
 	zip       bool   // the client takes gzip
 }
 
-// finish completes the response of a poll: its header fields go into h. Without messages or replies the
+// finish completes the response of a poll; its body is appended to b. Without messages or replies the
 // response is nil.
-func (x *exchange) finish(f form, h http.Header) (status int, body []byte, res *response) {
+func (x *exchange) finish(f form, b []byte) (head answerHead, body []byte, res *response) {
 	srv := x.srv
 	if x.held != nil {
 		x.answers = append(x.answers, answer{connect: x.held})
 	}
 	if c := x.answers[0].connect; x.alone && c != nil && c.cause == causeSuperseded { // CN-10
-		return srv.opt.DuplicateMetaConnectHTTPResponseCode, nil, nil
+		return answerHead{status: srv.opt.DuplicateMetaConnectHTTPResponseCode}, nil, nil
 	}
 	all := x.complete()
-	body = all.encode(srv)
-	h.Set("Content-Type", "application/json") // LP-9
+	body = all.encode(srv, b)
+	head = answerHead{status: http.StatusOK, contentType: "application/json"} // LP-9
 	if f.callback != "" {
-		h.Set("Content-Type", "text/javascript;charset=UTF-8") // JP-3
+		head.contentType = "text/javascript;charset=UTF-8" // JP-3
 		body = script(f.callback, body)
 	}
 	if srv.opt.overHTTP(f.transport).Compress {
-		h.Add("Vary", "Accept-Encoding")
-		if f.zip && len(body) > compressAbove {
-			h.Set("Content-Encoding", "gzip")
+		head.varies = true
+		if head.zipped = f.zip && len(body) > compressAbove; head.zipped {
 			body = srv.packers.gzip(body)
 		}
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Cache-Control", "no-store") // LP-10
-	h.Set("X-Content-Type-Options", "nosniff")
-	return http.StatusOK, body, &all
+	head.length = len(body)
+	return head, body, &all
+}
+
+// answerHead is what the head of a poll's response says.
+type answerHead struct {
+	status         int
+	contentType    string // "": none, as there is no body
+	varies, zipped bool
+	length         int
+}
+
+// each yields the fields that there are.
+func (a *answerHead) each(yield func(name, value string)) {
+	if a.contentType != "" {
+		yield("Content-Type", a.contentType)
+		yield("Cache-Control", "no-store") // LP-10
+		yield("X-Content-Type-Options", "nosniff")
+	}
+	if a.varies {
+		yield("Vary", "Accept-Encoding")
+	}
+	if a.zipped {
+		yield("Content-Encoding", "gzip")
+	}
+	yield("Content-Length", strconv.Itoa(a.length))
+}
+
+// setIn puts the fields among those that were there before.
+func (a *answerHead) setIn(h http.Header) {
+	a.each(func(name, value string) {
+		if name == "Vary" {
+			h.Add(name, value)
+		} else {
+			h.Set(name, value)
+		}
+	})
 }
 
 func (srv *Server) newPoll(r *http.Request, t Transport) *exchange {
@@ -210,40 +256,25 @@ func (srv *Server) readPosted(w http.ResponseWriter, r *http.Request) (msgs []Me
 
 func (srv *Server) limits() limits { return limits{srv.opt.JSONDepth, srv.opt.MaxMessagesPerRequest} }
 
-// wait holds the request until its connect is released. It reports false when there
-// is nothing to answer here: the client has gone, or the connect rests.
-func (srv *Server) wait(w http.ResponseWriter, r *http.Request, x *exchange, f form) (released, rests bool) {
+// wait holds the request until its connect is released. It reports false when the client has gone.
+func (srv *Server) wait(r *http.Request, x *exchange) (released bool) {
 	c := x.held
-	var long <-chan time.Time
-	if x.mayRest(r.Context()) {
-		timer := time.NewTimer(srv.restAfter)
-		defer timer.Stop()
-		long = timer.C
-	}
-	for {
+	select {
+	case <-c.done:
+		released = true
+	case <-r.Context().Done():
+	case <-srv.stopped:
 		select {
-		case <-c.done:
+		case <-c.done: // both at once
 			released = true
-		case <-r.Context().Done():
-		case <-srv.stopped:
-			select {
-			case <-c.done: // both at once
-				released = true
-			default:
-			}
-		case <-long:
-			if srv.rest(w, r, x, f) {
-				return false, true
-			}
-			long = nil
-			continue
+		default:
 		}
-		if released && r.Context().Err() == nil {
-			return true, false
-		}
-		x.abandon()
-		return false, false
 	}
+	if released && r.Context().Err() == nil {
+		return true
+	}
+	x.abandon()
+	return false
 }
 
 // abandon says that the client has gone: then nothing is taken from the queue, and

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"hash/maphash"
 	"math/big"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,18 +18,18 @@ import (
 //
 //   - Order of locks: Server.order (a stripe) → channels.mu → Session.mu →
 //     socket.mu → one of sessions.mu, browsers.mu, sockets.mu, pushers.mu,
-//     writers.mu, saver.mu, trackedConn.mu, rests.mu → tasks.mu. Who holds one may take
+//     writers.mu, saver.mu, trackedConn.mu, resting.mu, rests.mu → tasks.mu. Who holds one may take
 //     those to its right only.
 //   - Nothing of the embedding server (policy, listener, handler, source, store, hook) is
 //     called with a lock held, and nothing is read from or written to the network.
 //   - What a session sends is chosen under its lock at the moment of sending, so
 //     that the order is that of its queue (DEL-1).
 //   - A message is encoded when it is queued, once for all who get it.
-//   - Goroutines: one reader per websocket, and per connect at rest; while they have work up to 2 × CPU each
-//     of writers and stream readers, and a writer for each websocket whose peer is
+//   - Goroutines: one reader per websocket, and per connection taken from net/http; while they have work up to 2 × CPU each
+//     of writers and stream readers, and a writer for each connection whose peer is
 //     slow; those of timers that fired. Shutdown waits for all. They are counted in
 //     Server.tasks, which lets none begin any more; the writers apart, who go on until
-//     the sockets' readers, waiting for what is written to them, have ended.
+//     the readers, waiting for what is written to them, have ended.
 
 // Server is one mount of the protocol: an http.Handler with its own sessions,
 // channels and options.
@@ -63,10 +64,10 @@ type Server struct {
 	sockets  socketSet
 	packers  packers
 	readers  sync.Pool // of *wsReader
+	requests sync.Pool // of *unread
 
-	trackers  trackerSet
-	rests     restSet
-	restAfter time.Duration
+	trackers trackerSet
+	rests    restSet
 }
 
 // New checks the options and returns a server. It starts nothing: goroutines and
@@ -76,7 +77,7 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{opt: opt, seed: maphash.MakeSeed(), stopped: make(chan struct{}), restAfter: restAfter}
+	srv := &Server{opt: opt, seed: maphash.MakeSeed(), stopped: make(chan struct{})}
 	if srv.origins, err = parseOrigins("allowedOrigins", opt.AllowedOrigins); err != nil {
 		return nil, err
 	}
@@ -107,6 +108,7 @@ func New(opt Options) (*Server, error) {
 	srv.rests.init()
 	srv.packers.init()
 	srv.readers.New = newWSReader
+	srv.requests.New = newUnread
 	srv.tasks.init()
 	return srv, nil
 }
@@ -147,7 +149,7 @@ func (srv *Server) PublishUser(_ context.Context, user, channel string, data jso
 
 // broadcast queues ev for all who may read its channel; from is the client that
 // published it, if one did (PUB-4). It returns sockets as queue does.
-func (srv *Server) broadcast(ev *event, full Overflow, from *Session) (claimed []*socket) {
+func (srv *Server) broadcast(ev *event, full Overflow, from *Session) (claimed []writable) {
 	exact, byPattern, o := srv.channels.subscribers(ev.channel)
 	to := exact
 	for _, s := range byPattern {
@@ -165,7 +167,7 @@ func (srv *Server) broadcast(ev *event, full Overflow, from *Session) (claimed [
 // as patience says (LZ-2). The stripe's lock is what makes all of
 // them see two messages of a channel in the same order (DEL-2).
 // It returns the sockets that the caller must see written.
-func (srv *Server) queue(ev *event, patience time.Duration, full Overflow, to []*Session) (claimed []*socket) {
+func (srv *Server) queue(ev *event, patience time.Duration, full Overflow, to []*Session) (claimed []writable) {
 	to = srv.accepting(ev, to)
 	var overflowing []*Session
 	stripe := &srv.order[maphash.String(srv.seed, ev.channel)%uint64(len(srv.order))]
@@ -197,11 +199,15 @@ func (srv *Server) mayRead(s *Session, channel string) (may bool) {
 // recovered is deferred around calls of the embedding server's code: a panic
 // there is logged and costs only what was being done (ER-1).
 func (srv *Server) recovered(what string, then func()) {
-	if p := recover(); p != nil {
+	switch p := recover(); p {
+	case nil:
+		return
+	case http.ErrAbortHandler: // by which a middleware ends a connection
+	default:
 		srv.counters.failures.Add(1)
 		srv.opt.Logger.Error("panic in server code", "where", what, "panic", p, "stack", stack())
-		then()
 	}
+	then()
 }
 
 // idLength is how long a client id is.

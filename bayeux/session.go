@@ -162,9 +162,9 @@ func (s *Session) Group(fn func()) {
 
 // push queues a message and sees that it leaves: at once, or when it has waited
 // for company as long as its patience lasts (LZ-2). It reports false when the
-// session has no room and must be removed (DEL-11). A socket that it returns is the
+// session has no room and must be removed (DEL-11). What it returns is the
 // caller's to be written.
-func (s *Session) push(ev *event, patience time.Duration, full Overflow) (claimed *socket, ok bool) {
+func (s *Session) push(ev *event, patience time.Duration, full Overflow) (claimed writable, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended != 0 {
@@ -204,9 +204,9 @@ func (s *Session) lags() bool {
 	return s.cur != nil && s.ended == 0 && s.cur.page == nil && s.cur.sent < s.srv.sessions.known(s.cur.stream).head
 }
 
-// stir sets in motion what waits: it releases the held connect, or returns the
-// socket if the caller must see it written. s.mu is held; nothing is written here.
-func (s *Session) stir() (claimed *socket) {
+// stir sets in motion what waits, and returns what the caller must see written. s.mu
+// is held; nothing is written here.
+func (s *Session) stir() (claimed writable) {
 	switch {
 	case s.ended != 0 || s.grouping > 0 || s.silent:
 	case s.sock != nil && !s.deliverOnly():
@@ -214,7 +214,7 @@ func (s *Session) stir() (claimed *socket) {
 			return s.sock
 		}
 	case s.held != nil && s.ready():
-		s.release(causeMessages)
+		return s.letGo(causeMessages)
 	}
 	return nil
 }

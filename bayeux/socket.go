@@ -122,7 +122,7 @@ func (k *socket) answer(s *Session, x *exchange) {
 	if res.answered() {
 		f.late = &res
 	} else {
-		f.text = res.encode(k.srv)
+		f.text = res.encode(k.srv, nil)
 	}
 	k.send(f)
 }
@@ -135,7 +135,7 @@ func (k *socket) encodeLate() {
 	for i := range k.out { // what comes meanwhile has its turn in lockEncoded
 		if res := k.out[i].late; res != nil {
 			k.mu.Unlock()
-			text := res.encode(k.srv)
+			text := res.encode(k.srv, nil)
 			k.mu.Lock()
 			k.out[i].text, k.out[i].late = text, nil
 		}

@@ -32,7 +32,7 @@ func (t *connTracker) open() {
 			_ = t.Close()
 			for _, r := range t.srv.rests.list() {
 				if r.tracked.home == t {
-					r.cut()
+					r.dismiss()
 				}
 			}
 		}()

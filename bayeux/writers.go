@@ -6,24 +6,30 @@ import (
 	"time"
 )
 
-// writers write for sockets that have something to say. A write waits for nobody:
-// what the system has no room for goes on in a goroutine of the socket's own, so
+// writers write for connections that have something to say: websockets, and connects at rest that were released. A write waits for nobody:
+// what the system has no room for goes on in a goroutine of the connection's own, so
 // that a peer which does not read holds up nobody else.
 //
-// Who made the socket have something to say may write itself (now); for all others
-// at most 2 × CPU goroutines do so, each socket's turn being one write.
+// Who made the connection have something to say may write itself (now); for all others
+// at most 2 × CPU goroutines do so, each connection's turn being one write.
 type writers struct {
 	mu      sync.Mutex
-	queue   []*socket
+	queue   []writable
 	running int
 	most    int
 	all     sync.WaitGroup
 }
 
+// writable is a connection that whoever got it must see written.
+type writable interface {
+	// writeOnce is one write. It reports whether another one is the caller's too.
+	writeOnce() (more bool)
+}
+
 func (w *writers) init() { w.most = 2 * runtime.GOMAXPROCS(0) }
 
-// later lists claimed sockets. Their readers wait for what is done for them.
-func (w *writers) later(claimed ...*socket) {
+// later lists what others will write. Readers wait for what is done for them.
+func (w *writers) later(claimed ...writable) {
 	if len(claimed) == 0 {
 		return
 	}
@@ -61,11 +67,11 @@ func (w *writers) work() {
 	w.running--
 }
 
-// mostNow is how many sockets somebody who has other things to do writes to.
+// mostNow is how many connections somebody who has other things to do writes to.
 const mostNow = 64
 
-// now writes to claimed sockets from this goroutine.
-func (w *writers) now(claimed []*socket) {
+// now writes from this goroutine.
+func (w *writers) now(claimed []writable) {
 	n := min(len(claimed), mostNow)
 	w.later(claimed[n:]...)
 	for _, k := range claimed[:n] {

@@ -111,7 +111,7 @@ func (k *socket) exchange(msgs []Message, pressed bool) *exchange {
 	}
 	if s == nil {
 		res := x.complete()
-		k.send(frame{text: res.encode(k.srv)})
+		k.send(frame{text: res.encode(k.srv, nil)})
 		return x
 	}
 	s.mu.Lock()
