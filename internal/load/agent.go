@@ -32,7 +32,7 @@ type agent struct {
 	http    *http.Client // for REST
 	wire    wire         // of the CometD session
 	cometd  *bayeuxclient.Client
-	excused atomic.Bool // a cut or a crash since the last break
+	excused atomic.Bool // a cut, a pause or a crash since the last break
 	shaken  bool        // the session has been made; of the client's goroutine
 
 	track track
@@ -129,7 +129,7 @@ func (a *agent) state(s bayeuxclient.State) {
 		a.shaken = true
 	case bayeuxclient.Broken:
 		a.run.breaks.Add(1)
-		if a.excused.Swap(false) {
+		if a.excused.Swap(false) || a.wire.pausing() != nil {
 			a.track.excuse()
 		}
 	case bayeuxclient.Closed:

@@ -46,6 +46,7 @@ func (r *run) pause(rnd *rand.Rand) {
 		resume := a.wire.pause()
 		r.pauses.Add(1)
 		pause(r.writing, r.opt.Pause)
+		a.excused.Store(true) // what the server has heard nothing of may come again
 		resume()
 	}
 }
