@@ -3,6 +3,7 @@
 GO        ?= go
 TESTFLAGS ?=
 FUZZTIME  ?= 10s
+SOAK      ?= 30m
 # The commit goes into the binary where git will tell it; the build must not fail where it won't.
 VCS       := $(shell git status --porcelain >/dev/null 2>&1 && echo true || echo false)
 
@@ -44,7 +45,13 @@ fuzz: ## run each fuzz test for FUZZTIME (10s)
 bench: build ## measure commits, the way of a message, start-up and memory; bench/README.md explains
 	$(GO) run ./bench/commit
 	$(GO) run ./bench/journey
+	$(GO) run ./bench/durable
 	$(GO) run ./bench/footprint
+
+.PHONY: soak
+soak: build ## keep the server under load for long (SOAK=30m), and measure it beside ten million messages: about an hour
+	$(GO) run ./bench/soak --length $(SOAK)
+	$(GO) run ./bench/growth
 
 .PHONY: help
 help: ## list the targets
