@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,7 @@ func (srv *Server) letGo() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lastWrites)
 	defer cancel()
+	srv.awaitEvidence()
 	var all []*Session
 	for _, s := range srv.sessions.all() {
 		if s.kept != nil && !s.leave() {
@@ -26,6 +28,27 @@ func (srv *Server) letGo() error {
 		s.remove(EndShutdown)
 	}
 	return err
+}
+
+// awaitEvidence gives the clients whose last reply brought something a moment for their next request. It is refused, and shows that the reply was read;
+// and their systems the time that they may take to acknowledge what they received.
+func (srv *Server) awaitEvidence() {
+	var open []evidence
+	for _, s := range srv.sessions.all() {
+		s.mu.Lock()
+		if l := &s.last; s.kept != nil && !s.ack && s.cur.underWay > 0 && l.open && l.sock == nil {
+			open = append(open, l.evidence)
+		}
+		s.mu.Unlock()
+	}
+	poll := time.NewTicker(ackPoll)
+	defer poll.Stop()
+	for end := time.Now().Add(ackPatience); time.Now().Before(end); <-poll.C {
+		open = slices.DeleteFunc(open, func(e evidence) bool { return e.arrived() || e.final() })
+		if len(open) == 0 {
+			return
+		}
+	}
 }
 
 // leave notes what the next server must know. It reports whether the session is over instead (RP-6).
