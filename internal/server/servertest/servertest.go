@@ -100,12 +100,18 @@ func (s *Server) Stop(t testing.TB) {
 	}
 }
 
-// Restart stops the server at once, as two signals do, and starts it anew with the same data and address.
+// StartAgain starts a server that was stopped anew, with the same data and address.
+func (s *Server) StartAgain(t testing.TB) {
+	t.Helper()
+	s.start(t)
+}
+
+// Restart stops the server at once, as two signals do, and starts it anew.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.hurry()
 	s.Stop(t)
-	s.start(t)
+	s.StartAgain(t)
 }
 
 // lines passes what is written to a test's log, line by line.
