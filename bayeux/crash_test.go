@@ -85,7 +85,7 @@ func TestRefusedWhileStopping(t *testing.T) {
 // DEL-14: what a stream gets while the server stops waits for the next one, over HTTP; sockets get it and confirm it. Nothing comes twice.
 func TestNewsWhileStopping(t *testing.T) {
 	t.Parallel()
-	for _, transport := range []Transport{LongPolling, WebSocket} {
+	for _, transport := range []Transport{LongPolling, "at rest for a while", WebSocket} {
 		for _, ack := range []bool{false, true} {
 			t.Run(fmt.Sprint(transport, ack), func(t *testing.T) {
 				t.Parallel()
@@ -93,7 +93,9 @@ func TestNewsWhileStopping(t *testing.T) {
 					l := startLasting(t, Options{WS: WSOptions{ConfirmByPing: true}})
 					r := l.newReader(transport, ack, "/n")
 					p := r.c.begin(r.message(""))
-					synctest.Wait()
+					if synctest.Wait(); transport != LongPolling {
+						pass(time.Second)
+					}
 					l.srv.draining.Store(true)
 					l.tell("/n", "1")
 					synctest.Wait()
@@ -129,6 +131,68 @@ func TestNewsWhileStopping(t *testing.T) {
 			})
 		}
 	}
+}
+
+// DEL-14, SS-11: a connect that is held when the server dies is lost with it, and its session is not, wherever the connect rested.
+func TestKillWhileHeld(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []time.Duration{0, time.Second} {
+		for _, transport := range []Transport{LongPolling, WebSocket} {
+			t.Run(fmt.Sprint(transport, wait), func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T) {
+					l := startLasting(t, Options{WS: WSOptions{ConfirmByPing: true}})
+					r := l.newReader(transport, false, "/n")
+					p := r.c.begin(r.message(""))
+					pass(wait)
+					l.kill()
+					if <-p.done; p.err == nil {
+						t.Errorf("answered: %q", p.got)
+					}
+					l.begin()
+					l.tell("/n", "1", "2")
+					r.again()
+					got, _ := r.connect(`,"advice":{"timeout":0}`)
+					if got == "" {
+						got = r.next(2)
+					}
+					if got != "1 2" {
+						t.Errorf("got %q", got)
+					}
+				})
+			})
+		}
+	}
+}
+
+// What a session holds does not depend on how far its client lags (DEL-14), parked or not, nor on what is confirmed meanwhile.
+func TestLaggingIsConstant(t *testing.T) {
+	t.Parallel()
+	overDisk(t, Options{MaxInterval: time.Minute}, func(t *testing.T, l *lasting, transport Transport) {
+		r := l.newReader(transport, true, "/n")
+		for range 100 { // 100 s
+			for range 20 {
+				l.tell("/n", strings.Repeat("1", 1000))
+			}
+			pass(time.Second)
+			s := l.session(r.c)
+			s.mu.Lock()
+			if s.cur.page != nil || len(s.out.waiting)+len(s.out.parcels)+len(s.kept.steps) > 0 {
+				t.Fatalf("it holds %+v %+v %+v", s.cur, s.out, s.kept)
+			}
+			s.mu.Unlock()
+		}
+		if st := l.srv.Stats(); st.Parked != 1 {
+			t.Fatalf("%+v", st)
+		}
+		r.again()
+		for range 11 { // MaxBatch is 200
+			r.connect(`,"advice":{"timeout":0}`)
+		}
+		if got := l.session(r.c).cur; got.confirmed != 3<<31+2000 {
+			t.Errorf("%+v", got)
+		}
+	})
 }
 
 // RP-6: with replay and without ack a session ends with a crash if something may have been under way, and goes on if not.

@@ -176,6 +176,13 @@ func TestExpiryIsKept(t *testing.T) {
 		if got := expires(); got != 0 {
 			t.Errorf("one that is back expires in %v", got)
 		}
+		pass(10*time.Second + 10*time.Minute - time.Second - 1) // back at the last moment: that is written at once
+		r.again()
+		r.connect("")
+		pass(time.Millisecond)
+		if got := expires(); got != 0 {
+			t.Errorf("one that came back late expires in %v", got)
+		}
 		l.stop()
 		if got := expires(); got < 10*time.Minute+8*time.Second || got > 10*time.Minute+10*time.Second { // its deadline, and the window
 			t.Errorf("one that was let go expires in %v", got)

@@ -1,6 +1,10 @@
 package bayeux
 
-import "github.com/gobwas/ws"
+import (
+	"time"
+
+	"github.com/gobwas/ws"
+)
 
 // park keeps a session that is past its deadline for ResumeWindow (DEL-14), without
 // a transport and without a timer but the one that ends the window. What is kept is
@@ -22,13 +26,20 @@ func (s *Session) park() {
 	s.news()
 }
 
+// closeCall is how near to the end of its window a session must be for its return to be written at once.
+const closeCall = 5 * time.Second
+
 // unpark brings it back, as if it had never been away: a message of its client has
 // come. s.mu is held.
 func (s *Session) unpark(t Transport) {
+	late := time.Until(s.deadline) < closeCall
 	s.parked = false
 	s.srv.counters.parked.Add(-1)
 	s.expireIn(s.ownTimes(t).maxInterval)
 	s.news()
+	if late && s.kept != nil {
+		s.srv.saver.hurry() // before the store takes it for expired
+	}
 }
 
 // Parked reports whether the session is parked (DEL-14), or was when it ended: its

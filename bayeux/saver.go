@@ -45,6 +45,13 @@ func (v *saver) list(s *Session) {
 	v.plan(saveAfter)
 }
 
+// hurry has the next pass begin at once.
+func (v *saver) hurry() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.plan(0)
+}
+
 // forget has the row of a session that ends deleted. From now on nobody can bring it back.
 func (v *saver) forget(s *Session) {
 	v.mu.Lock()

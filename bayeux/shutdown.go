@@ -81,7 +81,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		srv.trackers.close()
 		srv.endSessions()      // those whose handshake was under way
 		srv.writers.all.Wait() // no socket is left that they could write to
-		return srv.letGo()
+		return srv.leaveSessions()
 	case <-ctx.Done():
 		for _, r := range srv.rests.list() {
 			r.cut()
@@ -89,7 +89,8 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		for _, k := range srv.sockets.list() {
 			k.abort()
 		}
-		if err := srv.letGo(); err != nil {
+		srv.cancel() // whoever waits for a store
+		if err := srv.leaveSessions(); err != nil {
 			srv.opt.Logger.Error("sessions go on from where they were a moment ago", "error", err)
 		}
 		return ctx.Err()

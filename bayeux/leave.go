@@ -9,8 +9,8 @@ import (
 // lastWrites is how long a server that stops tries to write its sessions.
 const lastWrites = 5 * time.Second
 
-// letGo leaves the sessions that are kept to the next server. No goroutine serves them any more.
-func (srv *Server) letGo() error {
+// leaveSessions leaves those that are kept to the next server. No goroutine serves them any more.
+func (srv *Server) leaveSessions() error {
 	if srv.opt.Sessions == nil {
 		return nil
 	}
