@@ -43,6 +43,16 @@ func TestClientMessageID(t *testing.T) {
 		t.Errorf("%q", a.seen())
 	}
 
+	// What a repetition shows of the transcript ends where its next position does, so that nothing is read twice. [1.9]
+	for position, want := range map[string][]string{
+		"1": {"1 ParticipantJoined Pat Lowe", "2 Message Pat Lowe: one"}, "2": {"2 Message Pat Lowe: one"}, "3": nil,
+	} {
+		again := p.must("send", "message", "one", "messageType", "text", "clientMessageId", "m-1", "transcriptPosition", position)
+		if !slices.Equal(again.seen(), want) || again.NextPosition != first.NextPosition {
+			t.Errorf("repeated, from %s on: %d %q", position, again.NextPosition, again.seen())
+		}
+	}
+
 	// After the end the answer that was given before is still given, and no other.
 	p.must("disconnect")
 	if again := p.must("send", "message", "one", "messageType", "text", "clientMessageId", "m-1"); !again.ChatEnded {

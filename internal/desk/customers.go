@@ -134,7 +134,8 @@ func (d *Desk) customerChat(h held, key string) CustomerChat {
 	}
 }
 
-// Messages returns the events that the customer may see with an index of from or more; with a negative from the last one only (customer-api 1.9).
+// Messages returns the events that the customer may see with an index of from or more, up to NextPosition; with a negative from the last one only
+// (customer-api 1.9).
 func (cc CustomerChat) Messages(ctx context.Context, from int64) ([]chat.Message, error) {
 	last := from < 0
 	from = max(from, 1)
@@ -149,6 +150,10 @@ func (cc CustomerChat) Messages(ctx context.Context, from int64) ([]chat.Message
 		}
 	}
 	messages := chat.CustomerTranscript(log, from, now())
+	// A repeated request is answered with what there was at first: what follows comes to who asks from the next position on.
+	if i := slices.IndexFunc(messages, func(m chat.Message) bool { return m.Index >= cc.NextPosition }); i >= 0 {
+		messages = messages[:i]
+	}
 	if last && len(messages) > 1 {
 		messages = messages[len(messages)-1:]
 	}
