@@ -3,6 +3,8 @@ package servertest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -146,18 +148,32 @@ type Answer struct {
 // Do sends a request to the agent API: path is below /api/v2, body is sent as JSON unless it is nil. Only a missing or unreadable answer fails the test.
 func (a *Agent) Do(method, path string, body any, change ...func(*http.Request)) Answer {
 	a.t.Helper()
-	var raw []byte
-	if body != nil {
-		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			a.t.Fatal(err)
-		}
+	answer, err := a.ask(method, path, a.encode(body), change...)
+	if err != nil {
+		a.t.Fatalf("%s: %s %s: %v", a.Name, method, path, err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, a.server+"/api/v2"+path, bytes.NewReader(raw))
+	return answer
+}
+
+// encode returns the body of a request; nil: none.
+func (a *Agent) encode(body any) []byte {
+	a.t.Helper()
+	if body == nil {
+		return nil
+	}
+	raw, err := json.Marshal(body)
 	if err != nil {
 		a.t.Fatal(err)
+	}
+	return raw
+}
+
+func (a *Agent) ask(method, path string, body []byte, change ...func(*http.Request)) (answer Answer, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, a.server+"/api/v2"+path, bytes.NewReader(body))
+	if err != nil {
+		return answer, err
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -167,28 +183,45 @@ func (a *Agent) Do(method, path string, body any, change ...func(*http.Request))
 	}
 	resp, err := a.HTTP.Do(req)
 	if err != nil {
-		a.t.Fatalf("%s: %s %s: %v", a.Name, method, path, err)
+		return answer, err
 	}
 	defer resp.Body.Close()
-	answer := Answer{HTTP: resp.StatusCode, StatusCode: -1}
+	answer.HTTP, answer.StatusCode = resp.StatusCode, -1
 	if answer.Body, err = io.ReadAll(resp.Body); err != nil {
-		a.t.Fatalf("%s: %s %s: %v", a.Name, method, path, err)
+		return answer, err
 	}
 	if err := json.Unmarshal(answer.Body, &answer); err != nil {
-		a.t.Fatalf("%s: %s %s: HTTP %d with a body that is not JSON: %v\n%s", a.Name, method, path, resp.StatusCode, err, answer.Body)
+		return answer, fmt.Errorf("HTTP %d with a body that is not JSON: %w\n%s", resp.StatusCode, err, answer.Body)
 	}
-	return answer
+	return answer, nil
 }
 
-// must is Do for a request that has to succeed.
+// must is Do for a request that has to succeed. It has an idempotency key, and is repeated as long as there is no clear answer: a server that is away for a
+// moment is no failure.
 func (a *Agent) must(method, path string, body any, change ...func(*http.Request)) Answer {
 	a.t.Helper()
-	answer := a.Do(method, path, body, change...)
-	if answer.StatusCode != 0 {
-		a.t.Fatalf("%s: %s %s %v: statusCode %d, %s", a.Name, method, path, body, answer.StatusCode, answer.StatusMessage)
+	key, raw := rand.Text(), a.encode(body) // once: members may come in another order the next time, which would be another body
+	change = append(change, func(r *http.Request) { r.Header.Set("Idempotency-Key", key) })
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
+	for late := time.After(Patience); ; {
+		answer, err := a.ask(method, path, raw, change...)
+		if err == nil && answer.StatusCode == 0 {
+			return answer
+		}
+		if err == nil && answer.HTTP < http.StatusInternalServerError {
+			a.t.Fatalf("%s: %s %s %v: statusCode %d, %s", a.Name, method, path, body, answer.StatusCode, answer.StatusMessage)
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			a.t.Fatalf("%s: %s %s %v: no clear answer in %v: %v, %s", a.Name, method, path, body, Patience, err, answer.StatusMessage)
+		}
 	}
-	return answer
 }
+
+// askAgain is the pause before a request is repeated.
+const askAgain = 20 * time.Millisecond
 
 // Operate does an operation on a chat, which has to succeed, and returns its referenceId.
 func (a *Agent) Operate(chatID, operation string, parameters map[string]any) (referenceID int64) {
