@@ -73,6 +73,9 @@
 // With the extension replay a client names the position from which a subscription
 // begins. [ErrTaken] lets a [Listener] put what clients publish into a stream.
 //
+// With a [SessionStore] such sessions outlive the server: after a restart, or a
+// crash, a client goes on with its id, subscriptions and place in the stream.
+//
 // # Extensions
 //
 // [Options.Extensions] names those of the protocol that are on. An [Extension] is
