@@ -236,6 +236,7 @@ func TestHandlersAtRest(t *testing.T) {
 		}, 200, "a", "text/plain; charset=utf-8", false},
 		"header of two lines": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "a\r\nX: y") }, 200, "", "a  X: y", false},
 		"closes":              {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "Close") }, 200, "", "", true},
+		"nobody reads":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }, 0, "", "", true},
 		"panics":              {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, "", "", true},
 		"hijacks": {func(w http.ResponseWriter, r *http.Request) {
 			conn, rw, err := http.NewResponseController(w).Hijack()
@@ -279,6 +280,9 @@ func TestHandlersAtRest(t *testing.T) {
 					}
 					_, _ = io.WriteString(conn, text)
 				}()
+				if name == "nobody reads" {
+					pass(b.srv.opt.LongPolling.WriteTimeout + time.Second)
+				}
 				if tc.status == 0 {
 					if _, err := br.ReadByte(); err == nil {
 						t.Error("it was answered")

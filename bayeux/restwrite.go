@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -29,9 +30,6 @@ func (r *resting) serve(req *http.Request) outcome {
 	ctx, cancel := context.WithCancel(r.context)
 	defer cancel()
 	w := newRestWriter(r, make(http.Header))
-	if d := hs.WriteTimeout; d > 0 {
-		w.deadline = time.Now().Add(d)
-	}
 	h := hs.Handler
 	if h == nil {
 		h = http.DefaultServeMux
@@ -71,7 +69,7 @@ type restWriter struct {
 	header   http.Header
 	status   int // 0: not said yet
 	body     []byte
-	deadline time.Time
+	deadline time.Time // zero: the usual one
 	sent     bool
 	err      error // of sending it
 	hijacked bool
@@ -158,7 +156,11 @@ func (w *restWriter) send() error {
 	defer r.srv.packers.release(out)
 	appendResponse(out, w.status, w.header, w.body, w.ends)
 	if !out.try(r.raw) {
-		r.write(out, w.deadline)
+		by := w.deadline
+		if by.IsZero() {
+			by = time.Now().Add(cmp.Or(r.tracked.home.hs.WriteTimeout, r.srv.opt.LongPolling.WriteTimeout))
+		}
+		r.write(out, by)
 	}
 	w.err = out.err
 	return w.err
