@@ -98,6 +98,8 @@ func (c *Config) checkLog() error {
 }
 
 func (c *Config) checkRanges() error {
+	// What a session that comes back at the last moment has missed must still be there.
+	away := c.Agent.Timeout + c.Agent.Interval + c.Agent.MaxInterval + c.Agent.ResumeWindow
 	return cmp.Or(
 		within("drain", c.Drain, 0, maxDrain),
 		within("session-timeout", c.SessionTimeout, time.Minute, 30*maxLongWait),
@@ -115,7 +117,7 @@ func (c *Config) checkRanges() error {
 		within("agent.max-subscriptions", c.Agent.MaxSubscriptions, 1, 100_000),
 		within("agent.max-batch", c.Agent.MaxBatch, 1, 10_000),
 		within("agent.ping-interval", c.Agent.PingInterval, time.Second, maxLongWait),
-		within("feed-retention", c.FeedRetention, time.Minute, 365*maxLongWait),
+		within("feed-retention", c.FeedRetention, max(time.Minute, away), 365*maxLongWait),
 		within("key-retention", c.KeyRetention, time.Minute, 365*maxLongWait),
 		within("agent.max-body", c.Agent.MaxBody, 1<<10, 64<<20),
 		within("customer.max-body", c.Customer.MaxBody, 1<<10, 64<<20),

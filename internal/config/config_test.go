@@ -131,6 +131,7 @@ func TestMistakesInTheFile(t *testing.T) {
 		"log level":             {"log-level: loud\n", []string{`log-level: there is no "loud"; there are: debug, info`}},
 		"log format":            {"log-format: xml\n", []string{`log-format: there is no "xml"; there are: text, json`}},
 		"negative drain":        {"drain: -1s\n", []string{"drain: -1s is not between 0s and 10m0s"}},
+		"short feed":            {"feed-retention: 10m\n", []string{"feed-retention: 10m0s is not between 10m40s"}},
 		"endless poll":          {"agent: {timeout: 1h}\n", []string{"agent.timeout: 1h0m0s is not between"}},
 		"unknown transport":     {"agent: {transports: [carrier-pigeon]}\n", []string{`there is no "carrier-pigeon"; there are: websocket`}},
 		"transport twice":       {"agent: {transports: [websocket, websocket]}\n", []string{"named twice"}},
