@@ -464,10 +464,13 @@ func TestShutdown(t *testing.T) {
 		if idle, left := idle.closed(), left.closed(); idle != 1001 || left != 1001 {
 			t.Errorf("without a session: %d, %d", idle, left)
 		}
-		moments := map[time.Duration]bool{}
+		moments, lastReplies := map[time.Duration]bool{}, 0
 		for range 2 * n {
 			e := <-results
 			moments[e.at] = true
+			if strings.Contains(e.text, `"channel":"/meta/connect","id":"1","successful":true`) {
+				lastReplies++
+			}
 			if e.at > 20*time.Second {
 				t.Errorf("sent away after %v", e.at)
 			}
@@ -478,6 +481,9 @@ func TestShutdown(t *testing.T) {
 			} else if !strings.HasPrefix(e.text, `{"channel":"/meta/connect","id":"1","successful":true,"advice":{"reconnect":"retry","interval":`) {
 				t.Error(e.text)
 			}
+		}
+		if lastReplies != n+n/2 {
+			t.Errorf("%d of %d connects were answered", lastReplies, n+n/2)
 		}
 		if len(moments) < n {
 			t.Errorf("all at %d moments", len(moments))

@@ -95,7 +95,8 @@ type Desk struct {
 	stats          counters
 
 	started time.Time
-	stop    context.CancelFunc
+	stop    func() // nil before Start
+	resign  func() // ends the dispatcher alone
 	running sync.WaitGroup
 }
 
@@ -136,17 +137,35 @@ func (d *Desk) Start(ctx context.Context) error {
 	if err := d.finishLogOuts(ctx); err != nil {
 		return fmt.Errorf("desk: finish interrupted log-outs: %w", err)
 	}
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	d.stop = cancel
 	unsubscribe, err := d.listen()
 	if err != nil {
-		cancel()
 		return fmt.Errorf("desk: listen to the bus: %w", err)
 	}
-	d.running.Go(func() { d.dispatch(run); unsubscribe() })
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d.stop = sync.OnceFunc(func() {
+		cancel()
+		d.running.Wait()
+		unsubscribe()
+	})
+	leading, resign := context.WithCancel(run)
+	resigned := make(chan struct{})
+	d.resign = func() {
+		resign()
+		<-resigned
+	}
+	d.running.Go(func() {
+		defer close(resigned)
+		d.dispatch(leading)
+	})
 	d.running.Go(func() { d.keepTime(run) })
 	d.running.Go(func() { d.prune(run) })
 	return nil
+}
+
+// Resign has the desk offer nothing more, and returns when it has given up the dispatcher's lease: another node goes on at once. Commands and timers go on.
+// It may be called between Start and Stop, and more than once.
+func (d *Desk) Resign() {
+	d.resign()
 }
 
 // Stop returns when everything that Start started has ended. Calling it twice, or on a desk that was not started, is harmless.
@@ -155,7 +174,6 @@ func (d *Desk) Stop() {
 		return
 	}
 	d.stop()
-	d.running.Wait()
 }
 
 // Stats returns the desk's counters.

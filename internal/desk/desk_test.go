@@ -400,6 +400,35 @@ func TestOnce(t *testing.T) {
 	})
 }
 
+// A desk that resigns gives up its lease at once and offers nothing more; what people do goes on, and timers too (architecture, Stop).
+func TestResign(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		folder := t.TempDir()
+		h := open(t, folder, nil)
+		h.ready(dana)
+		first := h.customer("Ann")
+		synctest.Wait()
+		for range 2 {
+			h.Resign()
+		}
+		if ok, err := h.store.Lease(t.Context(), "dispatcher", "another node", time.Now(), time.Second); !ok || err != nil {
+			t.Errorf("another node gets the lease: %t, %v", ok, err)
+		}
+		second := h.customer("Bo")
+		h.do(h.Operate(t.Context(), dana, first.ChatID, chat.Accept{}, nil))
+		pass(10 * time.Second)
+		if a, b := h.sees(dana, first), h.sees(dana, second); a != chat.Chatting || b != "" {
+			t.Errorf("dana sees %q, %q", a, b)
+		}
+		h.stop()
+		h = open(t, folder, nil)
+		pass(time.Second)
+		if got := h.sees(dana, second); got != chat.Invited {
+			t.Errorf("after the next start dana sees %q", got)
+		}
+	})
+}
+
 // After a restart everything is where it was, and time in which no server ran is nobody's absence.
 func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -85,7 +85,7 @@ func (s *Server) httpServers() map[net.Listener]*http.Server {
 // Hurry ends a drain at once: connections are closed, and the store is still flushed. It may be called at any time, and more than once.
 func (s *Server) Hurry() { s.hurry() }
 
-// drain lets everybody go. From its first moment /readyz tells balancers to send nobody any more. Held polls and sockets are answered over
+// drain lets everybody go. From its first moment /readyz tells balancers to send nobody any more, and nothing is offered by this node. Held polls and sockets are answered over
 // the first two thirds of the time, so that the clients do not come back all at once; requests under way have until its end.
 func (s *Server) drain(servers map[net.Listener]*http.Server, endDemo func()) {
 	s.ready.Store(false)
@@ -93,6 +93,7 @@ func (s *Server) drain(servers map[net.Listener]*http.Server, endDemo func()) {
 	ctx, cancel := context.WithTimeout(s.patient, s.cfg.Drain)
 	defer cancel()
 
+	s.desk.Resign()
 	endDemo()
 	if err := s.agents.Shutdown(ctx); err != nil {
 		s.cutOff("agents", err)

@@ -288,19 +288,19 @@ func send(cookies []*http.Cookie, body string) func(*http.Request) {
 	}
 }
 
-// held waits until the server holds a connect.
-func (r *running) held(t *testing.T) {
+// held waits until the server holds n connects.
+func (r *running) held(t *testing.T, n int) {
 	t.Helper()
 	timeout := time.After(patience)
 	for tick := time.NewTicker(time.Millisecond); ; {
 		select {
 		case <-tick.C:
-			if r.agents.Bayeux().Stats().Held == 1 {
+			if r.agents.Bayeux().Stats().Held == n {
 				tick.Stop()
 				return
 			}
 		case <-timeout:
-			t.Fatal("no connect is held")
+			t.Fatalf("never %d connects were held", n)
 		}
 	}
 }
@@ -316,7 +316,7 @@ func TestDrain(t *testing.T) {
 		_, body := fetch(t, "POST", srv.URL+"/api/v2/notifications", send(cookies, connect(id)))
 		answered <- body
 	})
-	srv.held(t)
+	srv.held(t, 1)
 
 	// A request that is being sent when the drain begins is finished, and keeps the server up for so long.
 	slow := dial(t, srv.Listen)
@@ -341,6 +341,44 @@ func TestDrain(t *testing.T) {
 	if _, err := net.DialTimeout("tcp", srv.Listen.String(), time.Second); err == nil {
 		t.Error("the port is still open")
 	}
+}
+
+// architecture 9: while clients are sent away one by one, balancers are told so on each listener, and another node may offer chats.
+func TestDrainTellsFirst(t *testing.T) {
+	t.Parallel()
+	srv := run(t, testConfig(t, func(c *config.Config) { c.OpsListen = "127.0.0.1:0"; c.Drain = 12 * time.Second }), Options{})
+	var polling sync.WaitGroup
+	for n := range 2 { // the second is answered a third of the time after the first
+		cookies, id := desktop(t, srv.URL)
+		polling.Go(func() {
+			req, err := http.NewRequest("POST", srv.URL+"/api/v2/notifications", nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			send(cookies, connect(id))(req)
+			if resp, err := alone().Do(req); err == nil { // it is cut when the test has seen enough
+				_ = resp.Body.Close()
+			}
+		})
+		srv.held(t, n+1)
+	}
+	srv.cancel()
+	srv.held(t, 1)
+	for _, at := range []string{srv.URL, "http://" + srv.Ops.String()} {
+		if resp, body := fetch(t, "GET", at+"/readyz"); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "stopping") {
+			t.Errorf("%s: %d %q", at, resp.StatusCode, body)
+		}
+	}
+	if ok, err := srv.store.Lease(t.Context(), "dispatcher", "another node", time.Now(), time.Second); !ok || err != nil {
+		t.Errorf("another node gets the dispatcher's lease: %t, %v", ok, err)
+	}
+	if n := srv.agents.Bayeux().Stats().Held; n != 1 {
+		t.Errorf("%d connects are held after that, want 1", n)
+	}
+	srv.Hurry()
+	srv.waitEnd(t)
+	polling.Wait()
 }
 
 func TestReadyzSaysThatTheServerIsStopping(t *testing.T) {
@@ -386,7 +424,7 @@ func TestHurry(t *testing.T) {
 			_ = resp.Body.Close()
 		}
 	})
-	srv.held(t)
+	srv.held(t, 1)
 	srv.cancel()
 	srv.Hurry()
 	srv.Hurry()
