@@ -10,20 +10,34 @@ import (
 
 	_ "modernc.org/sqlite" // the driver
 
-	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/store/sqlite"
 )
 
-// What is written: chats that are over, with forty messages each, of a year up to yesterday; and the notices of the last of them, which a server has not
-// pruned yet.
-const (
-	perChat   = 40
-	chatsAT   = 500 // in one transaction
-	feeds     = 200 // agents
-	freshPart = 10  // one in so many messages still has its notice
-)
+// atATime is how many messages a transaction has.
+const atATime = 100_000
 
-var text = "Where is my parcel? It was to come on Monday, and the tracking page has not changed since. The order number is %d."
+// What is written: chats that are over, with forty messages each, one a second up to now. Their ids are spread, as real ones are. One message in ten still
+// has its notice, with one of two hundred agents: a server has not pruned the last day's. ?1 and ?2 bound the numbers of the messages, ?3 is how
+// many there will be, ?4 is now.
+var statements = []string{
+	numbers + `INSERT INTO chat (id, service, seq, phase, key_hash, started, ended)
+		SELECT printf('%016X', i / 40 * 2654435761), 'load', 40, 'finished', zeroblob(32), ?4 - (?3 - i) * 1000000, ?4 - (?3 - i) * 1000000
+		FROM number WHERE i % 40 = 0`,
+	numbers + `INSERT INTO event (chat_id, seq, idx, at, actor_kind, actor_user, kind, body)
+		SELECT printf('%016X', i / 40 * 2654435761), i % 40 + 1, i % 40 + 1, ?4 - (?3 - i) * 1000000, 'customer', '', 'message-sent', ` + body + `
+		FROM number`,
+	numbers + `INSERT INTO feed (subscriber, n, at, topic, data)
+		SELECT printf('agent:user-%d', i / 10 % 200), i / 2000 + 1, ?4, '/v2/me/chats', printf(
+			'{"messageType":"MessageLogUpdated","notificationType":"NewMessages","chatPath":"/chats/%016X","messages":[%s]}', i / 40 * 2654435761, ` + body + `)
+		FROM number WHERE i % 10 = 0 AND ?3 > 0`,
+}
+
+const (
+	numbers = `WITH RECURSIVE number (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM number WHERE i + 1 < ?2) `
+	body    = `printf('{"from":{"id":"%016X","type":"Customer","nickname":"Pat","visibility":"All"},"text":"%s %d.","visibility":"All"}', i / 40,
+		'Where is my parcel? It was to come on Monday, and the tracking page has not changed since. The order number is', i)`
+	heads = `INSERT INTO feed_head (subscriber, n) SELECT subscriber, max(n) FROM feed GROUP BY subscriber`
+)
 
 // fill makes a folder with so many messages and returns its size.
 func fill(ctx context.Context, folder string, messages int) (int64, error) {
@@ -46,21 +60,21 @@ func fill(ctx context.Context, folder string, messages int) (int64, error) {
 	}
 	defer conn.Close()
 	// What is lost with the power is written again.
-	if _, err := conn.ExecContext(ctx, "PRAGMA journal_mode(WAL); PRAGMA synchronous(OFF); PRAGMA cache_size(-256000)"); err != nil {
+	if _, err := conn.ExecContext(ctx, "PRAGMA journal_mode(WAL); PRAGMA synchronous(OFF); PRAGMA cache_size(-512000)"); err != nil {
 		return 0, err
 	}
 	began := time.Now()
-	for done := 0; done < messages; {
-		n, err := fillSome(ctx, conn, done, messages, began)
-		if err != nil {
-			return 0, err
+	for done := 0; done < messages; done += atATime {
+		for _, text := range statements {
+			if _, err := conn.ExecContext(ctx, text, done, min(done+atATime, messages), messages, began.UnixMicro()); err != nil {
+				return 0, err
+			}
 		}
-		done += n
 		if done%1_000_000 == 0 {
 			fmt.Fprintf(os.Stderr, "%d messages after %v\n", done, time.Since(began).Round(time.Second))
 		}
 	}
-	if _, err := conn.ExecContext(ctx, "PRAGMA synchronous(FULL); PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+	if _, err := conn.ExecContext(ctx, heads+"; PRAGMA synchronous(FULL); PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 		return 0, err
 	}
 	info, err := os.Stat(file)
@@ -68,58 +82,4 @@ func fill(ctx context.Context, folder string, messages int) (int64, error) {
 		return 0, err
 	}
 	return info.Size(), nil
-}
-
-// fillSome writes the next chats in one transaction.
-func fillSome(ctx context.Context, conn *sql.Conn, done, messages int, now time.Time) (n int, err error) {
-	// Contexts that could end cost the driver a goroutine per statement.
-	run := context.WithoutCancel(ctx)
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	if _, err := conn.ExecContext(run, "BEGIN"); err != nil {
-		return 0, err
-	}
-	var putChat, addEvent, growFeed, addRow *sql.Stmt
-	for stmt, text := range map[**sql.Stmt]string{
-		&putChat: `INSERT INTO chat (id, service, seq, phase, key_hash, started, ended) VALUES (?, 'load', ?, ?, zeroblob(32), ?, ?)`,
-		&addEvent: `INSERT INTO event (chat_id, seq, idx, at, actor_kind, actor_user, kind, body)
-			VALUES (?, ?, ?, ?, 'customer', '', 'message-sent', ?)`,
-		&growFeed: `INSERT INTO feed_head (subscriber, n) VALUES (?, 1) ON CONFLICT (subscriber) DO UPDATE SET n = n + 1 RETURNING n`,
-		&addRow:   `INSERT INTO feed (subscriber, n, at, topic, data) VALUES (?, ?, ?, '/v2/me/chats', ?)`,
-	} {
-		if *stmt, err = conn.PrepareContext(run, text); err != nil {
-			return 0, err
-		}
-		defer (*stmt).Close()
-	}
-	for i := 0; i < chatsAT && done+n < messages; i++ {
-		number := (done + n) / perChat
-		id := fmt.Sprintf("%016X", number*2654435761) // spread, as ids are
-		at := now.Add(-time.Duration(messages-done-n) * time.Second).UnixMicro()
-		if _, err := putChat.ExecContext(run, id, perChat, string(chat.Finished), at, at); err != nil {
-			return 0, err
-		}
-		for seq := 1; seq <= perChat; seq++ {
-			said := fmt.Sprintf(text, done+n)
-			body := fmt.Sprintf(`{"from":{"id":"%016X","type":"Customer","nickname":"Pat","visibility":"All"},"text":%q,"visibility":"All"}`, number, said)
-			if _, err := addEvent.ExecContext(run, id, seq, seq, at, body); err != nil {
-				return 0, err
-			}
-			n++
-			if (done+n)%freshPart != 0 {
-				continue
-			}
-			subscriber, entry := fmt.Sprintf("agent:user-%d", number%feeds), 0
-			if err := growFeed.QueryRowContext(run, subscriber).Scan(&entry); err != nil {
-				return 0, err
-			}
-			data := fmt.Sprintf(`{"messageType":"MessageLogUpdated","notificationType":"NewMessages","chatPath":"/chats/%s","messages":[%s]}`, id, body)
-			if _, err := addRow.ExecContext(run, subscriber, entry, now.UnixMicro(), data); err != nil {
-				return 0, err
-			}
-		}
-	}
-	_, err = conn.ExecContext(run, "COMMIT")
-	return n, err
 }

@@ -18,6 +18,7 @@ import (
 
 // loader plays a contact centre against a server.
 type loader struct {
+	File      string         `placeholder:"FILE" help:"YAML file with any of these flags as keys."`
 	Server    string         `placeholder:"URL" help:"Address of a running server. Default: one is started, with users and a folder of its own, and removed."`
 	UsersFile string         `placeholder:"FILE" help:"Who logs in to --server: a line with name:password for each agent."`
 	Service   string         `default:"support" help:"Chat service of --server that customers use."`

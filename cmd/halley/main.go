@@ -83,7 +83,7 @@ func execute(ctx context.Context, args []string, w world) error {
 		kong.Name("halley"), kong.Description("A self-hosted contact-centre chat server."), kong.Writers(w.out, w.err),
 		kong.Exit(func(int) { helped = true }), // kong's own way out, after --help
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Resolvers(kong.ResolverFunc(w.resolve)),
+		kong.Resolvers(kong.ResolverFunc(w.resolveFile), kong.ResolverFunc(w.resolve)), // the last that knows one wins
 	)
 	if err != nil {
 		return fmt.Errorf("the commands contradict each other: %w", err)

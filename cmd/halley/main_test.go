@@ -64,6 +64,13 @@ func TestMistakes(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	keys, list := filepath.Join(t.TempDir(), "keys.yaml"), filepath.Join(t.TempDir(), "list.yaml")
+	if err := os.WriteFile(keys, []byte("rate: 10/s\nagents: 0\nduration: 5s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(list, []byte("agents: [1, 2]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	words := filepath.Join(t.TempDir(), "words")
 	if err := os.WriteFile(words, []byte("dana:demo\nomar\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -101,6 +108,13 @@ func TestMistakes(t *testing.T) {
 		"load by environment":   {[]string{"load"}, map[string]string{"HALLEY_RATE": "often"}, exitUsage, "--rate"},
 		"load without users":    {[]string{"load", "--server", "http://127.0.0.1:1"}, nil, exitUsage, "users: 20 agents"},
 		"load with odd users":   {[]string{"load", "--server", "http://127.0.0.1:1", "--users-file", words}, nil, exitUsage, words + ": line 2 is not name:password"},
+		"load, unknown key":     {[]string{"load", "--file", odd}, nil, exitUsage, odd + `:1: unknown key "listen"`},
+		"load, key by file":     {[]string{"load", "--file", keys}, nil, exitUsage, "agents: 0"},
+		"load, file by name":    {[]string{"load"}, map[string]string{"HALLEY_FILE": keys}, exitUsage, "agents: 0"},
+		"load, environment":     {[]string{"load", "--file", keys}, map[string]string{"HALLEY_AGENTS": "-1"}, exitUsage, "agents: -1"},
+		"load, flag":            {[]string{"load", "--file", keys, "--agents=-2"}, map[string]string{"HALLEY_AGENTS": "-1"}, exitUsage, "agents: -2"},
+		"load, file is missing": {[]string{"load", "--file", "/nowhere.yaml"}, nil, exitUsage, "/nowhere.yaml"},
+		"load, list":            {[]string{"load", "--file", list}, nil, exitUsage, list + ":1: agents: give a single value"},
 		"load with no file":     {[]string{"load", "--users-file", "/nowhere.txt"}, nil, exitUsage, "/nowhere.txt"},
 		"load restarts another": {[]string{"load", "--server", "http://127.0.0.1:1", "--agents", "1", "--users-file", odd, "--restart", "1s"}, nil, exitUsage, "restart"},
 		"no data to back up":    {[]string{"backup", "b.db", "--data", "/nowhere"}, nil, exitFailed, "name the folder with --data"},
