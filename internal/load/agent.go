@@ -80,6 +80,11 @@ func (r *run) newAgent(ctx context.Context, u User, transport string, ack bool) 
 		return nil, fmt.Errorf("agent %s: %w", u.Name, err)
 	}
 	a.id = me.User.ID
+	if has, err := a.call(ctx, http.MethodGet, "/me/chats?fields=*", nil, ""); err != nil {
+		return nil, fmt.Errorf("agent %s: %w", u.Name, err)
+	} else if len(has.Chats) > 0 {
+		return nil, fmt.Errorf("agent %s has %d chats: complete them first, the load's agents begin with none", u.Name, len(has.Chats))
+	}
 	if err := a.comeIn(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("agent %s: %w", u.Name, err), a.close(ctx))
 	}
@@ -353,7 +358,7 @@ func (a *agent) kind() string {
 	return a.transport
 }
 
-// leave lets go of what she has and logs her out, on a server that goes on.
+// leave lets go of what she has and logs her out: the server goes on, or its data will be used again.
 func (a *agent) leave(ctx context.Context) {
 	a.mu.Lock()
 	chats := map[string]string{}
@@ -376,7 +381,7 @@ func (a *agent) close(ctx context.Context) error {
 	if a.cometd == nil {
 		return nil
 	}
-	if a.run.opt.Server != "" {
+	if a.run.opt.Server != "" || a.run.opt.Data != "" {
 		a.leave(ctx)
 	}
 	return a.cometd.Close(ctx)

@@ -87,6 +87,23 @@ func TestPromisesAreKept(t *testing.T) {
 	}
 }
 
+// A load leaves a server as it was: the next one finds agents without chats. Agents who have some are refused.
+func TestLoadAfterLoad(t *testing.T) {
+	srv := start(t, 2)
+	o := options(srv.URL, 2)
+	for range 2 {
+		if !run(t, o, nil).Kept() {
+			t.Error("a promise was broken")
+		}
+	}
+	busy := srv.Agent(t, "agent-1")
+	srv.Customer(t, "support")
+	busy.Accept()
+	if _, err := load.Run(t.Context(), o, nil); err == nil || !strings.Contains(err.Error(), "agent-1 has 1 chats") {
+		t.Errorf("with an agent who is in a chat: %v", err)
+	}
+}
+
 // A load ends early when it is told to, and has its report.
 func TestStoppedEarly(t *testing.T) {
 	srv := start(t, 1)
