@@ -141,6 +141,9 @@ func (s *Session) write(ctx context.Context, method func(context.Context, Stored
 		s.news()
 		return fmt.Errorf("cannot keep a session: %w", err)
 	}
+	if !row.Expires.Equal(s.expires()) { // what was saved meanwhile has been overwritten
+		s.news()
+	}
 	if s.kept.onDisk = max(s.kept.onDisk, changes); s.kept.onDisk == s.kept.changes {
 		s.kept.urgent = false
 	}

@@ -83,7 +83,8 @@ func (x *exchange) takeUp(ctx context.Context, id string, key SessionKey) (*Sess
 		return nil, err
 	}
 	next.Expires = time.Time{}
-	if err := guarded(func() error { return srv.opt.Sessions.Adopt(ctx, next) }); err != nil {
+	whole := context.WithoutCancel(ctx) // what the server before has left behind is gone with it
+	if err := guarded(func() error { return srv.opt.Sessions.Adopt(whole, next) }); err != nil {
 		return nil, err
 	}
 

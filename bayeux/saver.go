@@ -91,8 +91,9 @@ func (v *saver) pass(ctx context.Context) (err error) {
 	v.listed, v.due = nil, time.Time{}
 	v.mu.Unlock()
 
-	if err = v.save(ctx, listed); err == nil {
-		err = atOnce(slices.Values(listed), func(s *Session) error { return s.keep(ctx) })
+	err = atOnce(slices.Values(listed), func(s *Session) error { return s.keep(ctx) })
+	if e := v.save(ctx, listed); err == nil {
+		err = e
 	}
 	if e := atOnce(maps.Values(gone), func(s *Session) error { return v.delete(ctx, s) }); err == nil {
 		err = e
@@ -115,14 +116,17 @@ func (v *saver) pass(ctx context.Context) (err error) {
 	return err
 }
 
-// save writes the progress of sessions.
+// save writes the progress of sessions. A place is understood with the subscriptions of its time only (RP-2): where these are not on disk, it waits for them.
 func (v *saver) save(ctx context.Context, sessions []*Session) error {
 	var news []Progress
 	var whose []*Session
 	for _, s := range sessions {
 		s.mu.Lock()
 		s.kept.listed = false
-		if s.ended == 0 || len(s.kept.steps) > 0 {
+		switch {
+		case s.ended == 0 && s.kept.onDisk != s.kept.changes:
+			s.news()
+		case s.ended == 0 || len(s.kept.steps) > 0:
 			news = append(news, Progress{Key: keyOf(s.id), Term: s.kept.term, Place: s.place(), Expires: s.expires(), Steps: s.kept.steps})
 			whose = append(whose, s)
 			s.kept.steps = nil

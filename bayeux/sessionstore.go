@@ -8,7 +8,8 @@ import (
 )
 
 // SessionStore keeps the sessions that read a durable stream, so that they outlive the server (DEL-14, resumeWindow). Of a session it keeps
-// what it takes to go on: whose it is, its subscriptions, and its place in the stream. Messages that are in no stream are not kept.
+// what it takes to go on: whose it is, its subscriptions, and its place in the stream. Messages that are in no stream are not kept. The package
+// sessionstoretest holds a store against this contract; docs/embedding.md says what else it owes.
 //
 // The methods are called from many goroutines at once, never with a lock held. A nil error means: on disk.
 type SessionStore interface {
@@ -49,7 +50,7 @@ type StoredSession struct {
 	Place     Place
 	Expires   time.Time // zero: held by a server
 	// Subscriptions holds each channel or pattern with the position after which it begins: what tells a record of deliveries which entries of
-	// a stretch the session got.
+	// a stretch the session got. It is not the store's to change, or to read after it has answered.
 	Subscriptions map[string]int64
 	Details       []byte // what else there is, as JSON for this package alone
 }
