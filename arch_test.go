@@ -53,6 +53,7 @@ var mayImport = []line{
 	{"internal/adminapi", []string{"bayeux/", "internal/auth", "internal/desk", "internal/directory", "internal/store"}},
 	{"internal/webui", nil},
 	{"internal/customer", nil},
+	{"internal/probe", nil},
 
 	// All together.
 	{"internal/line", nil}, // for tests
@@ -61,13 +62,14 @@ var mayImport = []line{
 	{"internal/telemetry", nil},
 	{"internal/server", []string{
 		"bayeux/", "internal/adminapi", "internal/agentapi", "internal/auth", "internal/bus", "internal/config", "internal/customer", "internal/customerapi", "internal/desk",
-		"internal/directory", "internal/store/", "internal/telemetry", "internal/webui",
+		"internal/directory", "internal/probe", "internal/store/", "internal/telemetry", "internal/webui",
 	}},
 	{"internal/server/servertest", []string{"bayeuxclient", "internal/"}},
 	{"internal/proc", nil},
 	{"internal/load", []string{"bayeuxclient", "internal/config", "internal/customer", "internal/directory", "internal/proc"}},
+	{"internal/doctor", []string{"internal/config", "internal/probe", "internal/store/"}},
 	{"cmd/halley", []string{
-		"internal/auth", "internal/config", "internal/customer", "internal/load", "internal/server", "internal/store/", "internal/telemetry",
+		"internal/auth", "internal/config", "internal/customer", "internal/doctor", "internal/load", "internal/server", "internal/store/", "internal/telemetry",
 	}},
 	{"interop/", []string{"bayeux/", "bayeuxclient", "internal/line"}},
 	{"bench/", []string{"bayeux/", "bayeuxclient", "bench/", "internal/"}},

@@ -26,6 +26,15 @@ func (s *Server) fromProxy(next http.Handler) http.Handler {
 	})
 }
 
+// hearsay is the port of a client whose address a proxy has told: no connection comes from it.
+const hearsay = "0"
+
+// believed tells the address of a request's client if a proxy has told it, and was believed.
+func believed(r *http.Request) (client string, ok bool) {
+	client, port, err := net.SplitHostPort(r.RemoteAddr)
+	return client, err == nil && port == hearsay
+}
+
 // clientOf is where a request comes from: the last address of X-Forwarded-For that is not one of our proxies', if the connection is from one. What stands
 // before it was sent by the client herself, and is hearsay.
 func clientOf(r *http.Request, proxies []netip.Prefix) string {
@@ -44,7 +53,7 @@ func clientOf(r *http.Request, proxies []netip.Prefix) string {
 			break
 		}
 		a = a.Unmap()
-		client = net.JoinHostPort(a.String(), "0")
+		client = net.JoinHostPort(a.String(), hearsay)
 		if !trusted(a) {
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/halley-chat/halley/internal/probe"
 	"github.com/halley-chat/halley/internal/webui"
 )
 
@@ -20,6 +21,7 @@ type route struct {
 // path below their prefixes themselves, in JSON.
 func (s *Server) routes() []route {
 	table := []route{
+		{probe.Path, true, s.probe},
 		{"/api/v2/notifications", true, s.agents.Handler()},
 		{"/api/admin", true, s.admin.Handler()},
 		{"/api", true, s.agents.Handler()},

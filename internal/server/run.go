@@ -95,6 +95,7 @@ func (s *Server) drain(servers map[net.Listener]*http.Server, endDemo func()) {
 
 	s.desk.Resign()
 	endDemo()
+	s.probe.Close()
 	if err := s.agents.Shutdown(ctx); err != nil {
 		s.cutOff("agents", err)
 	}

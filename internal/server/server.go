@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,7 @@ import (
 	"github.com/halley-chat/halley/internal/customerapi"
 	"github.com/halley-chat/halley/internal/desk"
 	"github.com/halley-chat/halley/internal/directory"
+	"github.com/halley-chat/halley/internal/probe"
 	"github.com/halley-chat/halley/internal/store/sqlite"
 	"github.com/halley-chat/halley/internal/telemetry"
 	"github.com/halley-chat/halley/internal/webui"
@@ -64,6 +66,7 @@ type Server struct {
 	admin         *adminapi.API
 	agents        *agentapi.API
 	customers     *customerapi.API
+	probe         *probe.Handler
 	metrics       *telemetry.Metrics
 	page          http.Handler
 
@@ -172,6 +175,11 @@ func (s *Server) wire() (err error) {
 	s.customers = customerapi.New(customerapi.Config{
 		Desk: s.desk, Directory: s.directory, Settings: s.customerSettings(), Logger: s.log,
 	})
+	s.probe = probe.New(probe.Settings{
+		URL: s.url, Timeout: probe.Millis(s.cfg.Agent.Timeout.Milliseconds()), PingInterval: probe.Millis(s.cfg.Agent.PingInterval.Milliseconds()),
+		MaxBody:   max(int64(s.cfg.Agent.MaxMessageSize), s.cfg.Agent.MaxBody, s.cfg.Customer.MaxBody),
+		WebSocket: slices.Contains(s.cfg.Agent.Transports, "websocket"),
+	}, believed)
 	s.metrics = telemetry.NewMetrics(s.opt.Build)
 	s.metrics.Register(s.figures())
 	s.page, err = webui.New(s.startPage())
