@@ -46,6 +46,7 @@ type commands struct {
 	Load         loader       `cmd:"" help:"Play a whole contact centre, measure it, and check that nothing is lost."`
 	Backup       backup       `cmd:"" help:"Copy the data into one file, while the server runs or not."`
 	Restore      restore      `cmd:"" help:"Put a backup into a data folder that no server uses."`
+	Doctor       checkup      `cmd:"" help:"Examine data, disk, clock, settings and the proxies in front, and say what to change."`
 	HashPassword hashPassword `cmd:"" help:"Read a password from standard input and print its hash, for password-hash in the configuration."`
 	Version      version      `cmd:"" help:"Print version, commit and Go version."`
 }

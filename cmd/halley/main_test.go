@@ -124,6 +124,11 @@ func TestMistakes(t *testing.T) {
 		"no backup":             {[]string{"restore", "/nowhere.db", "--data", full}, nil, exitFailed, "/nowhere.db"},
 		"restore over data":     {[]string{"restore", odd, "--data", full}, nil, exitUsage, "--replace"},
 		"not a backup":          {[]string{"restore", odd, "--data", full, "--replace"}, nil, exitFailed, odd},
+		"nothing to examine":    {[]string{"doctor"}, nil, exitUsage, "--url"},
+		"examine nowhere":       {[]string{"doctor", "--config", "/nowhere.yaml"}, nil, exitUsage, "/nowhere.yaml"},
+		"certificates nowhere":  {[]string{"doctor", "--url", "https://127.0.0.1:1", "--ca", "/nowhere.pem"}, nil, exitUsage, "/nowhere.pem"},
+		"no certificates":       {[]string{"doctor", "--url", "https://127.0.0.1:1", "--ca", odd}, nil, exitUsage, odd},
+		"odd address":           {[]string{"doctor", "--url", "desk"}, nil, exitUsage, "url"},
 		"no password":           {[]string{"hash-password"}, nil, exitUsage, "standard input"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,6 +157,7 @@ func TestHelpAndVersion(t *testing.T) {
 		{[]string{"serve", "--help"}, "--routing-offer-timeout"},
 		{[]string{"customer", "--help"}, "--say"},
 		{[]string{"load", "--help"}, "--restart"},
+		{[]string{"doctor", "--help"}, "--direct"},
 		{[]string{"hash-password", "--help"}, "Read a password from standard input"},
 		{[]string{"version"}, ", go1."},
 	} {

@@ -72,19 +72,20 @@ func (c *Config) checkDemo() error {
 	if c.DemoCustomers < 0 || c.DemoCustomers > maxCustomers {
 		return fmt.Errorf("demo-customers: %d is not between 0 and %d", c.DemoCustomers, maxCustomers)
 	}
-	if c.Demo && !c.DemoPublic && !isLoopback(c.Listen) {
+	if c.Demo && !c.DemoPublic && c.Public() {
 		return fmt.Errorf("demo: its passwords are known to everybody, and listen: %s is not a loopback address: listen on 127.0.0.1, or say demo-public if you mean it", c.Listen)
 	}
 	return nil
 }
 
-func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
+// Public says whether others than this machine can reach the address that is served on.
+func (c *Config) Public() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
-		return false
+		return true
 	}
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+	return host != "localhost" && (err != nil || !ip.Unmap().IsLoopback())
 }
 
 func (c *Config) checkLog() error {

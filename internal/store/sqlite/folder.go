@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -67,6 +68,18 @@ func writeHolder(f *os.File) error {
 	}
 	_, err := f.WriteAt(fmt.Appendln(nil, os.Getpid()), 0)
 	return err
+}
+
+// Holder tells which process has used a data folder last: the one that does now, or one that has ended.
+func Holder(dir string) (pid int, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, lockName))
+	if err != nil {
+		return 0, fmt.Errorf("read who uses the data folder: %w", err)
+	}
+	if pid, err = strconv.Atoi(strings.TrimSpace(string(b))); err != nil {
+		return 0, fmt.Errorf("read who uses the data folder: %w", err)
+	}
+	return pid, nil
 }
 
 func readHolder(f *os.File) string {
