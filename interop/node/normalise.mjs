@@ -96,6 +96,9 @@ export class Normaliser {
         assert.ok(Number.isInteger(value) && value > 0, `referenceId ${value}: a positive integer [agent-api 1.6]`);
         this.#firstReference ??= value;
         return `<reference:${value - this.#firstReference + 1}>`;
+      case "streamPosition":
+        assert.ok(Number.isSafeInteger(value) && value > 0, `streamPosition ${value}: a number of the feed [agent-api 2.6]`);
+        return "<position>";
       case "statusMessage": // a text for people
       case "advice":
       case "message":
