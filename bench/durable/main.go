@@ -112,13 +112,14 @@ func report(all []round) {
 		figure := func(f func(*load.Report) float64) float64 {
 			return median(all, func(r round) float64 { return f(of(r)) })
 		}
-		fmt.Printf("%-7s %7.0f texts/s   send p50 %6.2f p99 %7.2f   notify p50 %6.2f p99 %7.2f p99.9 %7.2f ms   server %.2f, load %.2f of one core, %3.0f MB\n", name,
-			figure(func(r *load.Report) float64 { return r.Rate }),
-			figure(func(r *load.Report) float64 { return r.Step("send").P50 }), figure(func(r *load.Report) float64 { return r.Step("send").P99 }),
-			figure(func(r *load.Report) float64 { return r.Step("notify").P50 }), figure(func(r *load.Report) float64 { return r.Step("notify").P99 }),
-			figure(func(r *load.Report) float64 { return r.Step("notify").P999 }),
-			figure(func(r *load.Report) float64 { return r.Costs.Cores }), figure(func(r *load.Report) float64 { return r.Costs.OwnCPU / r.Seconds }),
-			figure(func(r *load.Report) float64 { return float64(r.Costs.Peak >> 20) }))
+		step := func(name string, f func(load.Step) float64) float64 {
+			return figure(func(r *load.Report) float64 { return f(r.Step(name)) })
+		}
+		p50, p99, p999 := func(s load.Step) float64 { return s.P50 }, func(s load.Step) float64 { return s.P99 }, func(s load.Step) float64 { return s.P999 }
+		fmt.Printf("%-7s %7.0f texts/s   send p50 %6.2f p99 %7.2f   notify p50 %6.2f p99 %7.2f p99.9 %7.2f ms   server %.2f, load %.2f of one core, %3.0f MB\n",
+			name, figure(func(r *load.Report) float64 { return r.Rate }), step("send", p50), step("send", p99), step("notify", p50), step("notify", p99),
+			step("notify", p999), figure(func(r *load.Report) float64 { return r.Costs.Cores }),
+			figure(func(r *load.Report) float64 { return r.Costs.OwnCPU / r.Seconds }), figure(func(r *load.Report) float64 { return float64(r.Costs.Peak >> 20) }))
 	}
 	fmt.Printf("%-7s %7.0f commits/s\n", "bare", median(all, func(r round) float64 { return r.Bare }))
 	part("most", func(r round) *load.Report { return r.Most })
@@ -138,7 +139,8 @@ func report(all []round) {
 	goal("most: share of the bare loop", share, share >= goalShare, ">= 0.5")
 	p99 := median(all, func(r round) float64 { return r.Steady.Step("notify").P99 })
 	goal("steady: send to notification, p99 ms", p99, p99 <= goalP99, "<= 50")
-	o50, o99 := median(all, func(r round) float64 { return r.Office.Step("notify").P50 }), median(all, func(r round) float64 { return r.Office.Step("notify").P99 })
+	notify := func(r round) load.Step { return r.Office.Step("notify") }
+	o50, o99 := median(all, func(r round) float64 { return notify(r).P50 }), median(all, func(r round) float64 { return notify(r).P99 })
 	goal("office: send to notification, p50 ms", o50, o50 <= officeP50, "<= 5")
 	goal("office: send to notification, p99 ms", o99, o99 <= officeP99, "<= 20")
 	var lost, again int64

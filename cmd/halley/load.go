@@ -101,15 +101,19 @@ func (l *loader) users() (users []load.User, err error) {
 		return nil, fmt.Errorf("--users-file: %w", err)
 	}
 	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
 		name, password, ok := strings.Cut(lines.Text(), ":")
 		switch {
 		case lines.Text() == "":
 		case !ok || name == "":
-			return nil, fmt.Errorf("--users-file %s: line %d is not name:password", l.UsersFile, len(users)+1)
+			return nil, fmt.Errorf("--users-file %s: line %d is not name:password", l.UsersFile, n)
 		default:
 			users = append(users, load.User{Name: name, Password: password})
 		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("--users-file %s: %w", l.UsersFile, err)
 	}
 	return users, nil
 }

@@ -57,8 +57,8 @@ func (u *audit) begin(ctx context.Context, a *agent, do func() error) error {
 // open makes a session that reads the feed from a position on.
 func (u *audit) open(ctx context.Context, a *agent, from int64) (*bayeuxclient.Client, error) {
 	c, err := bayeuxclient.Dial(ctx, bayeuxclient.Options{
-		URL: a.run.target.url + notificationsPath, HTTP: &http.Client{Jar: a.login(), Transport: a.run.rest}, Transports: []string{bayeuxclient.LongPolling}, Replay: true,
-		MaxResponse: maxAnswer,
+		URL: a.run.target.url + notificationsPath, HTTP: &http.Client{Jar: a.login(), Transport: a.run.rest},
+		Transports: []string{bayeuxclient.LongPolling}, Replay: true, MaxResponse: maxAnswer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)

@@ -76,7 +76,8 @@ func Run(ctx context.Context, opt Options, stop <-chan struct{}) (_ *Report, err
 	defer func() { err = errors.Join(err, target.stop()) }()
 	var end context.CancelFunc
 	r := &run{
-		opt: opt, id: strconv.FormatUint(rand.Uint64(), 36), epoch: time.Now(), digest: digest{maphash.MakeSeed()}, target: target, floor: newFloor(), //nolint:gosec // no secret
+		opt: opt, epoch: time.Now(), digest: digest{maphash.MakeSeed()}, target: target, floor: newFloor(),
+		id:   strconv.FormatUint(rand.Uint64(), 36), //nolint:gosec // no secret
 		rest: &http.Transport{MaxIdleConnsPerHost: 256}, audits: make(chan *agent, maxAgents), refusedN: map[string]int64{},
 	}
 	r.web = &http.Client{Transport: r.wires.transport(1024), Timeout: opt.Patience}

@@ -87,7 +87,7 @@ func launch(ctx context.Context, o Options) (_ *target, err error) {
 	// A demo's users need no password hashes, and its limits leave out this machine.
 	var text strings.Builder
 	capacity := o.Customers/o.Agents + 3
-	fmt.Fprintf(&text, "demo: true\ndemo-customers: 0\ndrain: 5s\nqueues: [{name: %s}]\nservices: [{name: %s, endpoint: %s}]\nusers:\n", ownService, ownService, ownService)
+	fmt.Fprintf(&text, "demo: true\ndemo-customers: 0\ndrain: 5s\nqueues: [{name: %[1]s}]\nservices: [{name: %[1]s, endpoint: %[1]s}]\nusers:\n", ownService)
 	for i := range o.Agents {
 		u := User{Name: fmt.Sprintf("agent-%04d", i+1), Password: config.DemoPassword}
 		t.users = append(t.users, u)
