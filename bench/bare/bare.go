@@ -28,7 +28,7 @@ const Topic = "/v2/me/chats"
 // ChatID is the chat that a caller writes to.
 func ChatID(caller int) string { return fmt.Sprintf("chat-%02d", caller) }
 
-// The statements of the store for such a command, and its pragmas.
+// The statements of the store for such a command, without the checksums that it adds, and its pragmas.
 const (
 	logEnd  = `SELECT seq FROM chat WHERE id = ?`
 	putChat = `INSERT INTO chat (id, service, seq, phase, key_hash, started, ended) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)

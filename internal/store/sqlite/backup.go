@@ -28,11 +28,14 @@ func Backup(ctx context.Context, dir, to string) (string, error) {
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%w: choose another name", &fs.PathError{Op: "make", Path: to, Err: fs.ErrExist})
 	}
+	if err := whileUnused(dir, func() error { return mustHaveWholeJournal(from) }); err != nil {
+		return "", err
+	}
 	part := to + ".part"
 	if err := copyDatabase(ctx, from, part); err != nil {
 		return "", err
 	}
-	if err := mustBeSound(ctx, part); err != nil {
+	if err := mustBeSound(ctx, part, from); err != nil {
 		return "", errors.Join(err, os.Remove(part))
 	}
 	return to, putInPlace(part, to)
@@ -67,18 +70,18 @@ func copyDatabase(ctx context.Context, from, to string) (err error) {
 	return nil
 }
 
-// mustBeSound is Check of a file that nobody else uses, as an error.
-func mustBeSound(ctx context.Context, file string) error {
+// mustBeSound is Check of a copy that nobody else uses, as an error about the file that it was made of.
+func mustBeSound(ctx context.Context, file, of string) error {
 	db, err := openToRead(file)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	found, err := checkDatabase(ctx, db, file)
+	found, err := checkDatabase(ctx, db, of)
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s: %s (%d findings in all; halley doctor lists them)", store.ErrDamaged, found[0].Where, found[0].What, len(found))
+	return fmt.Errorf("%w: %s: %s (findings in all: %d; halley doctor lists them)", store.ErrDamaged, found[0].Where, found[0].What, len(found))
 }
 
 // putInPlace gives a complete file its name, for good.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -119,7 +120,7 @@ func TestBackupRefused(t *testing.T) {
 	}
 	torn := t.TempDir()
 	b := soundFile(t)
-	copy(b[len(b)/2/4096*4096:], make([]byte, 4096))
+	b[bytes.Index(b, crashData("chat-0", 250))] ^= 1
 	if err := os.WriteFile(filepath.Join(torn, fileName), b, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +171,10 @@ func TestRestoreRefused(t *testing.T) {
 	if err := os.WriteFile(bad, []byte(strings.Repeat("this is not a database. ", 100)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	empty := filepath.Join(t.TempDir(), "empty.db")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		backup, dir string
 		replace     bool
@@ -180,6 +185,7 @@ func TestRestoreRefused(t *testing.T) {
 		"a server runs, even to replace": {backup, used.folder.path, true, store.ErrLocked, "stop that process"},
 		"there is data":                  {backup, full, false, fs.ErrExist, "--replace"},
 		"no backup":                      {backup + "x", full, true, fs.ErrNotExist, backup + "x"},
+		"an empty backup":                {empty, full, true, errEmpty, empty},
 		"a damaged backup":               {bad, full, true, store.ErrDamaged, bad},
 	} {
 		if _, err := Restore(ctx, tc.backup, tc.dir, RestoreOptions{Replace: tc.replace}); !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.says) {

@@ -8,8 +8,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"modernc.org/sqlite"
+
+	"github.com/halley-chat/halley/internal/store"
 )
 
 // Finding is something that is wrong with the data.
@@ -32,12 +35,20 @@ func Check(ctx context.Context, dir string) ([]Finding, error) {
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("there is no database to check: %w", err)
 	}
+	var found []Finding
+	switch err := whileUnused(dir, func() error { return mustHaveWholeJournal(file) }); {
+	case errors.Is(err, store.ErrDamaged):
+		found = append(found, Finding{file + "-wal", err.Error(), whenDamaged})
+	case err != nil:
+		return nil, err
+	}
 	db, err := openToRead(file)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	return checkDatabase(ctx, db, file)
+	more, err := checkDatabase(ctx, db, file)
+	return append(found, more...), err
 }
 
 // openToRead opens a database that a server may be using, in a way that can't change it: not even the journal is copied into it at the end.
@@ -61,9 +72,15 @@ func checkDatabase(ctx context.Context, db *sql.DB, file string) ([]Finding, err
 	}
 	defer tx.Rollback() //nolint:errcheck // it only reads
 	c.tx = tx
-	for _, step := range []func() error{c.structure, c.logs, c.feeds, c.counts, c.references} {
+	for _, step := range []func() error{c.schema, c.structure, c.rows, c.logs, c.feeds, c.counts, c.references} {
 		err := step()
 		switch {
+		case errors.Is(err, errForeign):
+			c.found = append(c.found, Finding{file, err.Error(), "name the data folder of a server"})
+			return c.found, nil
+		case errors.Is(err, errEmpty):
+			c.found = append(c.found, Finding{file, err.Error(), "start the server once, or restore a backup with halley restore --replace"})
+			return c.found, nil
 		case errors.Is(err, errEnough):
 			return c.found, nil
 		case troubleOf(err) == ofTheData:
@@ -76,7 +93,7 @@ func checkDatabase(ctx context.Context, db *sql.DB, file string) ([]Finding, err
 	return c.found, nil
 }
 
-// check is one under way. Its steps end with errEnough when there are enough findings.
+// check is one under way. Its steps end with errEnough when there is nothing more to find.
 type check struct {
 	ctx   context.Context
 	tx    *sql.Tx
@@ -115,6 +132,24 @@ func (c *check) each(query string, do func(scan func(...any) error) error, args 
 	return rows.Err()
 }
 
+// schema: it is a database of ours, of today's form. An older one is looked at by SQLite alone: what it holds is moved into today's form first, by the next start.
+func (c *check) schema() error {
+	is, knows, err := schemaOf(c.ctx, c.tx)
+	switch {
+	case err != nil:
+		return err
+	case is > knows:
+		c.found = append(c.found, Finding{c.file, newerSchema(is, knows).Error(), "check it with that version"})
+		return errEnough
+	case is < knows:
+		if err := c.structure(); err != nil {
+			return err
+		}
+		return errEnough
+	}
+	return nil
+}
+
 // structure lets SQLite compare tables with their indexes, and pages with one another.
 func (c *check) structure() error {
 	return c.each(fmt.Sprintf("PRAGMA integrity_check(%d)", maxFindings), func(scan func(...any) error) error {
@@ -124,6 +159,33 @@ func (c *check) structure() error {
 		}
 		return c.report("", "", line)
 	})
+}
+
+// rows: each is as it was written.
+func (c *check) rows() error {
+	for _, of := range sealedTables {
+		n := strings.Count(of.columns, ",") + 1
+		columns, to := make([]any, n), make([]any, n+1)
+		for i := range columns {
+			to[i] = &columns[i]
+		}
+		var crc sql.Null[int64]
+		to[n] = &crc
+		err := c.each("SELECT "+of.columns+", crc FROM "+of.table, func(scan func(...any) error) error {
+			if err := scan(to...); err != nil {
+				return err
+			}
+			wrong, ok := errors.AsType[*rowError](mustFit(crc, of.table, of.named, columns...))
+			if !ok {
+				return nil
+			}
+			return c.report(wrong.table, wrong.row, wrong.what)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // logs: the events of each chat are numbered without gaps, up to its head; so is what of them is in the transcript.

@@ -47,12 +47,15 @@ func TestCheck(t *testing.T) {
 		"the last event is missing":  {`DELETE FROM event WHERE seq = 4`, "table chat, chat c", "says that its log ends at event 4; it ends at 3"},
 		"the log is missing":         {`DELETE FROM event`, "table chat, chat c", "ends at event 4; it ends at 0"},
 		"the chat is missing":        {`DELETE FROM chat; UPDATE chat_count SET n = 0`, "table chat, chat c", "ends at event 0; it ends at 4"},
-		"an index is missing":        {`UPDATE event SET idx = 7 WHERE seq = 3`, "table event, chat c, event 3", "index 7 follows index 0"},
+		"an index is missing":        {`UPDATE event SET idx = 7, crc = NULL WHERE seq = 3`, "table event, chat c, event 3", "index 7 follows index 0"},
 		"a notification is missing":  {`DELETE FROM feed WHERE n = 2`, "table feed, feed of agent:dana", "3 notifications from 1 to 4; its head says 4"},
 		"the newest is missing":      {`DELETE FROM feed WHERE n = 4`, "table feed, feed of agent:dana", "3 notifications from 1 to 3; its head says 4"},
 		"a head is missing":          {`DELETE FROM feed_head`, "table feed, feed of agent:dana", "its head says 0"},
 		"a count is wrong":           {`UPDATE chat_count SET n = 5`, "table chat_count, phase active", "5 chats are counted, there are 1"},
-		"unknown work":               {`INSERT INTO work VALUES ('x', 'q', 1, 1)`, "table work, chat x", "there is no such chat"},
+		"an event is another":        {`UPDATE event SET body = '{}' || ' ' WHERE seq = 2`, "table event, row c 2", "its checksum does not fit"},
+		"a notification is another":  {`UPDATE feed SET topic = 'x' WHERE n = 2`, "table feed, row agent:dana 2", "its checksum does not fit"},
+		"a chat is another":          {`UPDATE chat SET ended = 1`, "table chat, row c", "its checksum does not fit"},
+		"unknown work":               {`INSERT INTO work (chat_id, queue, since, priority) VALUES ('x', 'q', 1, 1)`, "table work, chat x", "there is no such chat"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

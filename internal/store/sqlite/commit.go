@@ -124,7 +124,7 @@ func (c *commit) writeOnce(tx *transaction) error {
 	if c.Once == nil {
 		return nil
 	}
-	if _, err := tx.keepAnswer.ExecContext(tx.ctx, c.Once.Key, c.Once.Sum[:], c.Once.At.UnixMicro(), string(c.Once.Answer)); err != nil {
+	if _, err := tx.keepAnswer.ExecContext(tx.ctx, seal("answer", c.Once.Key, c.Once.Sum[:], c.Once.At.UnixMicro(), string(c.Once.Answer))...); err != nil {
 		return fmt.Errorf("keep the answer of %q: %w", c.Once.Key, err)
 	}
 	return nil
@@ -132,15 +132,15 @@ func (c *commit) writeOnce(tx *transaction) error {
 
 func (c *commit) writeChats(tx *transaction) error {
 	for _, r := range c.Chats {
-		ended := sql.Null[int64]{V: r.Ended.UnixMicro(), Valid: !r.Ended.IsZero()}
-		_, err := tx.putChat.ExecContext(tx.ctx, r.ID, r.Service, r.Seq, string(r.Phase), r.KeyHash[:], r.Started.UnixMicro(), ended)
+		_, err := tx.putChat.ExecContext(tx.ctx,
+			seal("chat", r.ID, r.Service, r.Seq, string(r.Phase), r.KeyHash[:], r.Started.UnixMicro(), nullable(micros(r.Ended)))...)
 		if err != nil {
 			return fmt.Errorf("write the row of chat %s: %w", r.ID, err)
 		}
 	}
 	for i, e := range c.Events {
-		_, err := tx.addEvent.ExecContext(tx.ctx, e.ChatID, e.Seq, e.Index, e.At.UnixMicro(), string(e.Actor.Kind), e.Actor.UserID,
-			string(e.Body.Kind()), string(c.bodies[i]))
+		_, err := tx.addEvent.ExecContext(tx.ctx, seal("event", e.ChatID, e.Seq, e.Index, e.At.UnixMicro(), string(e.Actor.Kind), e.Actor.UserID,
+			string(e.Body.Kind()), string(c.bodies[i]))...)
 		if err != nil {
 			return fmt.Errorf("write event %d of chat %s: %w", e.Seq, e.ChatID, err)
 		}
@@ -150,7 +150,7 @@ func (c *commit) writeChats(tx *transaction) error {
 
 func (c *commit) writeAgents(tx *transaction) error {
 	for i, a := range c.Agents {
-		if _, err := tx.putAgent.ExecContext(tx.ctx, a.State.UserID, a.Version+1, string(c.states[i])); err != nil {
+		if _, err := tx.putAgent.ExecContext(tx.ctx, seal("agent", a.State.UserID, a.Version+1, string(c.states[i]))...); err != nil {
 			return fmt.Errorf("write the state of agent %s: %w", a.State.UserID, err)
 		}
 	}
@@ -163,7 +163,7 @@ func (c *commit) writeWork(tx *transaction) error {
 		if w.Leave {
 			_, err = tx.leave.ExecContext(tx.ctx, w.ChatID)
 		} else {
-			_, err = tx.enter.ExecContext(tx.ctx, w.ChatID, w.Queue, w.Since.UnixMicro(), w.Priority)
+			_, err = tx.enter.ExecContext(tx.ctx, seal("work", w.ChatID, w.Queue, w.Since.UnixMicro(), int64(w.Priority))...)
 		}
 		if err != nil {
 			return fmt.Errorf("write that chat %s waits or not: %w", w.ChatID, err)
@@ -177,7 +177,7 @@ func (c *commit) writeTimers(tx *transaction) error {
 		var err error
 		switch {
 		case !t.Clear:
-			_, err = tx.setTimer.ExecContext(tx.ctx, t.Kind, t.Key, t.At.UnixMicro(), string(t.Data))
+			_, err = tx.setTimer.ExecContext(tx.ctx, seal("timer", t.Kind, t.Key, t.At.UnixMicro(), string(t.Data))...)
 		case t.At.IsZero():
 			_, err = tx.clearTimer.ExecContext(tx.ctx, t.Kind, t.Key)
 		default:
@@ -213,7 +213,7 @@ func (c *commit) writeFeeds(tx *transaction) error {
 			before = head - growth[n.Subscriber]
 		}
 		last[n.Subscriber] = before + 1
-		if _, err := tx.addNotification.ExecContext(tx.ctx, n.Subscriber, before+1, n.At.UnixMicro(), n.Topic, string(n.Data)); err != nil {
+		if _, err := tx.addNotification.ExecContext(tx.ctx, seal("feed", n.Subscriber, before+1, n.At.UnixMicro(), n.Topic, string(n.Data))...); err != nil {
 			return fmt.Errorf("write a notification of %s: %w", n.Subscriber, err)
 		}
 		n.N = feedNumber(c.epoch, before+1)
@@ -231,8 +231,14 @@ func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 // answerOf reads what was answered under a key, with a statement of the writer or of the readers.
 func answerOf(ctx context.Context, stmt *sql.Stmt, key string, sum [sha256.Size]byte) (jsontext.Value, error) {
 	var of []byte
+	var at int64
 	var answer string
-	switch err := stmt.QueryRowContext(ctx, key).Scan(&of, &answer); {
+	var crc sql.Null[int64]
+	err := stmt.QueryRowContext(ctx, key).Scan(&of, &at, &answer, &crc)
+	if err == nil {
+		err = mustFit(crc, "answer", 1, key, of, at, answer)
+	}
+	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, fmt.Errorf("answer of %q: %w", key, store.ErrNotFound)
 	case err != nil:

@@ -42,6 +42,9 @@ func troubleOf(err error) trouble {
 
 // named gives an error of the database the kind under which callers know it.
 func (s *Store) named(err error) error {
+	if _, wrong := errors.AsType[*rowError](err); wrong {
+		return damaged(s.folder.database(), err)
+	}
 	switch troubleOf(err) {
 	case ofTheDisk:
 		return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, s.folder.database(), err)

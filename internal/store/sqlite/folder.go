@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -57,6 +58,25 @@ func claimFolder(path string) (*folder, error) {
 }
 
 func (f *folder) database() string { return filepath.Join(f.path, fileName) }
+
+// whileUnused calls do if no server uses a data folder, and keeps servers out meanwhile. While one does, it does nothing.
+func whileUnused(dir string, do func() error) (err error) {
+	f, err := os.Open(filepath.Join(dir, lockName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return do()
+	}
+	if err != nil {
+		return fmt.Errorf("open the lock of the data folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil
+		}
+		return fmt.Errorf("lock the data folder %s: %w", dir, err)
+	}
+	return do()
+}
 
 // release lets the next process have the folder. The lock file stays: removing it would let two processes lock two files of one name.
 func (f *folder) release() error { return f.lock.Close() }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"fmt"
 
 	"github.com/halley-chat/halley/internal/store"
@@ -11,7 +12,7 @@ import (
 // SaveLogin implements [store.Store].
 func (s *Store) SaveLogin(ctx context.Context, l store.Login) error {
 	err := s.writer.do(ctx, writeOnly(func(tx *transaction) error {
-		_, err := tx.putLogin.ExecContext(tx.ctx, l.TokenHash[:], l.UserID, l.CSRF, l.Created.UnixMicro(), l.Seen.UnixMicro())
+		_, err := tx.putLogin.ExecContext(tx.ctx, seal("login", l.TokenHash[:], l.UserID, l.CSRF, l.Created.UnixMicro(), l.Seen.UnixMicro())...)
 		return err
 	}))
 	if err != nil {
@@ -24,7 +25,12 @@ func (s *Store) SaveLogin(ctx context.Context, l store.Login) error {
 func (s *Store) Login(ctx context.Context, tokenHash [sha256.Size]byte) (store.Login, error) {
 	l := store.Login{TokenHash: tokenHash}
 	var created, seen int64
-	if err := s.reads.login.QueryRowContext(ctx, tokenHash[:]).Scan(&l.UserID, &l.CSRF, &created, &seen); err != nil {
+	var crc sql.Null[int64]
+	err := s.reads.login.QueryRowContext(ctx, tokenHash[:]).Scan(&l.UserID, &l.CSRF, &created, &seen, &crc)
+	if err == nil {
+		err = mustFit(crc, "login", 1, tokenHash[:], l.UserID, l.CSRF, created, seen)
+	}
+	if err != nil {
 		return store.Login{}, s.failed("read a log-in", notFound(err))
 	}
 	l.Created, l.Seen = instant(created), instant(seen)

@@ -295,3 +295,40 @@ func TestNewerSchema(t *testing.T) {
 		}
 	}
 }
+
+// What another program keeps in a file of this name stays as it is.
+func TestForeignDatabase(t *testing.T) {
+	t.Parallel()
+	for name, statements := range map[string]string{
+		"tables":               `CREATE TABLE meta (x); CREATE TABLE bookmark (x)`,
+		"an application of it": `PRAGMA application_id = 252006675`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			db := outside(t, dir)
+			if _, err := db.Exec(statements); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(t.Context(), dir, Options{}); !errors.Is(err, errForeign) || !strings.Contains(err.Error(), dir) {
+				t.Errorf("got %v", err)
+			}
+			found, err := Check(t.Context(), dir)
+			if err != nil || len(found) != 1 || !strings.Contains(found[0].What, "not one of Halley's") {
+				t.Errorf("%+v, %v", found, err)
+			}
+			if _, err := Restore(t.Context(), filepath.Join(dir, fileName), t.TempDir(), RestoreOptions{}); !errors.Is(err, errForeign) {
+				t.Errorf("as a backup: %v", err)
+			}
+			db = outside(t, dir)
+			defer db.Close()
+			var tables int
+			if err := db.QueryRow("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'goose%'").Scan(&tables); err != nil || tables > 0 {
+				t.Errorf("%d tables of ours in it, %v", tables, err)
+			}
+		})
+	}
+}

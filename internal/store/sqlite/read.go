@@ -26,16 +26,24 @@ func (s *Store) Answer(ctx context.Context, key string, sum [sha256.Size]byte) (
 
 // Events implements [store.Store].
 func (s *Store) Events(ctx context.Context, chatID string, after int64, limit int) ([]chat.Event, error) {
+	last := max(after, 0)
 	events, err := collect(ctx, s.reads.events, func(scan func(...any) error) (chat.Event, error) {
 		e := chat.Event{ChatID: chatID}
 		var at int64
 		var kind chat.Kind
 		var body []byte
-		if err := scan(&e.Seq, &e.Index, &at, &e.Actor.Kind, &e.Actor.UserID, &kind, &body); err != nil {
+		var crc sql.Null[int64]
+		err := scan(&e.Seq, &e.Index, &at, &e.Actor.Kind, &e.Actor.UserID, &kind, &body, &crc)
+		if err == nil {
+			err = mustFit(crc, "event", 2, chatID, e.Seq, e.Index, at, string(e.Actor.Kind), e.Actor.UserID, string(kind), body)
+		}
+		if err == nil {
+			err = mustFollow(last, e.Seq, "event", chatID)
+		}
+		if err != nil {
 			return e, err
 		}
-		e.At = instant(at)
-		var err error
+		last, e.At = e.Seq, instant(at)
 		if e.Body, err = chat.DecodeBody(kind, body); err != nil {
 			return e, fmt.Errorf("decode event %d of kind %s: %w", e.Seq, kind, err)
 		}
@@ -52,8 +60,11 @@ func (s *Store) Chat(ctx context.Context, chatID string) (store.ChatRow, error) 
 	row := store.ChatRow{ID: chatID}
 	var hash []byte
 	var started int64
-	var ended sql.Null[int64]
-	err := s.reads.chat.QueryRowContext(ctx, chatID).Scan(&row.Service, &row.Seq, &row.Phase, &hash, &started, &ended)
+	var ended, crc sql.Null[int64]
+	err := s.reads.chat.QueryRowContext(ctx, chatID).Scan(&row.Service, &row.Seq, &row.Phase, &hash, &started, &ended, &crc)
+	if err == nil {
+		err = mustFit(crc, "chat", 1, chatID, row.Service, row.Seq, string(row.Phase), hash, started, nullable(ended))
+	}
 	if err != nil {
 		return store.ChatRow{}, s.failed("read the row of chat "+chatID, notFound(err))
 	}
@@ -88,13 +99,23 @@ func (s *Store) Counts(ctx context.Context) (map[chat.Phase]int, error) {
 func (s *Store) Feed(ctx context.Context, subscriber string, after int64, limit int) ([]store.Notification, error) {
 	// Whatever a client sends may come in here: a number below all of ours must not wrap around.
 	above := max(after, 0) - feedNumber(s.epoch, 0)
+	var last int64
 	rows, err := collect(ctx, s.reads.feed, func(scan func(...any) error) (store.Notification, error) {
 		n := store.Notification{Subscriber: subscriber}
 		var at int64
 		var data []byte
-		if err := scan(&n.N, &at, &n.Topic, &data); err != nil {
+		var crc sql.Null[int64]
+		err := scan(&n.N, &at, &n.Topic, &data, &crc)
+		if err == nil {
+			err = mustFit(crc, "feed", 2, subscriber, n.N, at, n.Topic, data)
+		}
+		if err == nil && last > 0 { // before the first, rows may have been pruned
+			err = mustFollow(last, n.N, "feed", subscriber)
+		}
+		if err != nil {
 			return n, err
 		}
+		last = n.N
 		n.N, n.At, n.Data = feedNumber(s.epoch, n.N), instant(at), payload(data)
 		return n, nil
 	}, subscriber, above, atMost(limit))
@@ -138,8 +159,14 @@ func (s *Store) Agents(ctx context.Context, userIDs ...string) ([]store.AgentRow
 func agentsOf(ctx context.Context, stmt *sql.Stmt, args ...any) ([]store.AgentRow, error) {
 	return collect(ctx, stmt, func(scan func(...any) error) (store.AgentRow, error) {
 		var a store.AgentRow
+		var userID string
 		var state []byte
-		if err := scan(&a.Version, &state); err != nil {
+		var crc sql.Null[int64]
+		err := scan(&userID, &a.Version, &state, &crc)
+		if err == nil {
+			err = mustFit(crc, "agent", 1, userID, a.Version, state)
+		}
+		if err != nil {
 			return a, err
 		}
 		if err := json.Unmarshal(state, &a.State); err != nil {
@@ -188,7 +215,10 @@ func (s *Store) standing(ctx context.Context, userID, subscriber string) (at sto
 func (s *Store) Waiting(ctx context.Context) ([]store.Work, error) {
 	work, err := collect(ctx, s.reads.waiting, func(scan func(...any) error) (w store.Work, err error) {
 		var since int64
-		err = scan(&w.ChatID, &w.Queue, &since, &w.Priority)
+		var crc sql.Null[int64]
+		if err = scan(&w.ChatID, &w.Queue, &since, &w.Priority, &crc); err == nil {
+			err = mustFit(crc, "work", 1, w.ChatID, w.Queue, since, int64(w.Priority))
+		}
 		w.Since = instant(since)
 		return w, err
 	})
@@ -209,7 +239,12 @@ func (s *Store) DueTimers(ctx context.Context, t time.Time, limit int) (due []st
 		var timer store.Timer
 		var at int64
 		var data []byte
-		if err := scan(&at, &timer.Kind, &timer.Key, &data); err != nil {
+		var crc sql.Null[int64]
+		err := scan(&at, &timer.Kind, &timer.Key, &data, &crc)
+		if err == nil {
+			err = mustFit(crc, "timer", 2, timer.Kind, timer.Key, at, data)
+		}
+		if err != nil {
 			return struct{}{}, err
 		}
 		timer.At, timer.Data = instant(at), payload(data)

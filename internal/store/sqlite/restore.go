@@ -37,6 +37,9 @@ func Restore(ctx context.Context, backup, dir string, opt RestoreOptions) (_ Res
 	if _, err := os.Stat(backup); err != nil {
 		return Restored{}, fmt.Errorf("there is no such backup: %w", err)
 	}
+	if err := mustHaveWholeJournal(backup); err != nil {
+		return Restored{}, err
+	}
 	f, err := claimFolder(dir)
 	if err != nil {
 		return Restored{}, err
@@ -80,10 +83,7 @@ func prepare(ctx context.Context, backup, fresh string, not map[int64]bool) erro
 	if err := renew(ctx, fresh, not); err != nil {
 		return fmt.Errorf("prepare %s: %w", backup, err)
 	}
-	if err := mustBeSound(ctx, fresh); err != nil {
-		return fmt.Errorf("the backup %s: %w", backup, err)
-	}
-	return nil
+	return mustBeSound(ctx, fresh, backup)
 }
 
 // renew brings a copy to today's schema, and ends what was between the old server and its clients. not are the epochs that clients may know.
@@ -93,6 +93,9 @@ func renew(ctx context.Context, file string, not map[int64]bool) error {
 		return err
 	}
 	defer db.Close()
+	if _, _, err := schemaOf(ctx, db); err != nil {
+		return err
+	}
 	if err := migrate(ctx, db); err != nil {
 		return err
 	}

@@ -33,35 +33,37 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		stmt **sql.Stmt
 		sql  string
 	}{
-		{&s.answered, `SELECT sum, answer FROM answer WHERE key = ?`},
-		{&s.keepAnswer, `INSERT INTO answer (key, sum, at, answer) VALUES (?, ?, ?, ?)`},
+		{&s.answered, selectAnswer},
+		{&s.keepAnswer, `INSERT INTO answer (key, sum, at, answer, crc) VALUES (?, ?, ?, ?, ?)`},
 
 		{&s.logEnd, `SELECT seq FROM chat WHERE id = ?`},
-		{&s.putChat, `INSERT INTO chat (id, service, seq, phase, key_hash, started, ended) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-			ON CONFLICT (id) DO UPDATE SET service = ?2, seq = ?3, phase = ?4, key_hash = ?5, started = ?6, ended = ?7`},
-		{&s.addEvent, `INSERT INTO event (chat_id, seq, idx, at, actor_kind, actor_user, kind, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.putChat, `INSERT INTO chat (id, service, seq, phase, key_hash, started, ended, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+			ON CONFLICT (id) DO UPDATE SET service = ?2, seq = ?3, phase = ?4, key_hash = ?5, started = ?6, ended = ?7, crc = ?8`},
+		{&s.addEvent, `INSERT INTO event (chat_id, seq, idx, at, actor_kind, actor_user, kind, body, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`},
 
 		{&s.agentVersion, `SELECT version FROM agent WHERE user_id = ?`},
-		{&s.putAgent, `INSERT INTO agent (user_id, version, state) VALUES (?1, ?2, ?3) ON CONFLICT (user_id) DO UPDATE SET version = ?2, state = ?3`},
+		{&s.putAgent, `INSERT INTO agent (user_id, version, state, crc) VALUES (?1, ?2, ?3, ?4)
+			ON CONFLICT (user_id) DO UPDATE SET version = ?2, state = ?3, crc = ?4`},
 
 		{&s.waits, `SELECT 1 FROM work WHERE chat_id = ?`},
-		{&s.enter, `INSERT INTO work (chat_id, queue, since, priority) VALUES (?1, ?2, ?3, ?4)
-			ON CONFLICT (chat_id) DO UPDATE SET queue = ?2, since = ?3, priority = ?4`},
+		{&s.enter, `INSERT INTO work (chat_id, queue, since, priority, crc) VALUES (?1, ?2, ?3, ?4, ?5)
+			ON CONFLICT (chat_id) DO UPDATE SET queue = ?2, since = ?3, priority = ?4, crc = ?5`},
 		{&s.leave, `DELETE FROM work WHERE chat_id = ?`},
 
-		{&s.setTimer, `INSERT INTO timer (kind, key, at, data) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (kind, key) DO UPDATE SET at = ?3, data = ?4`},
+		{&s.setTimer, `INSERT INTO timer (kind, key, at, data, crc) VALUES (?1, ?2, ?3, ?4, ?5)
+			ON CONFLICT (kind, key) DO UPDATE SET at = ?3, data = ?4, crc = ?5`},
 		{&s.clearTimer, `DELETE FROM timer WHERE kind = ? AND key = ?`},
 		{&s.clearTimerAt, `DELETE FROM timer WHERE kind = ? AND key = ? AND at = ?`},
 
 		{&s.growFeed, `INSERT INTO feed_head (subscriber, n) VALUES (?1, ?2) ON CONFLICT (subscriber) DO UPDATE SET n = n + ?2 RETURNING n`},
-		{&s.addNotification, `INSERT INTO feed (subscriber, n, at, topic, data) VALUES (?, ?, ?, ?, ?)`},
+		{&s.addNotification, `INSERT INTO feed (subscriber, n, at, topic, data, crc) VALUES (?, ?, ?, ?, ?, ?)`},
 
 		{&s.leaseHolder, `SELECT holder, until FROM lease WHERE name = ?`},
 		{&s.takeLease, `INSERT INTO lease (name, holder, until) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET holder = ?2, until = ?3`},
 		{&s.giveLease, `DELETE FROM lease WHERE name = ? AND holder = ?`},
 
-		{&s.putLogin, `INSERT INTO login (token_hash, user_id, csrf, created, seen) VALUES (?1, ?2, ?3, ?4, ?5)
-			ON CONFLICT (token_hash) DO UPDATE SET user_id = ?2, csrf = ?3, created = ?4, seen = ?5`},
+		{&s.putLogin, `INSERT INTO login (token_hash, user_id, csrf, created, seen, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+			ON CONFLICT (token_hash) DO UPDATE SET user_id = ?2, csrf = ?3, created = ?4, seen = ?5, crc = ?6`},
 		{&s.deleteLogin, `DELETE FROM login WHERE token_hash = ?`},
 
 		// The oldest ?2 rows are looked at, and those before the first that is not old are deleted.
@@ -116,7 +118,10 @@ func (s *statements) close() {
 	}
 }
 
-const selectEpoch = `SELECT value FROM meta WHERE key = 'epoch'`
+const (
+	selectEpoch  = `SELECT value FROM meta WHERE key = 'epoch'`
+	selectAnswer = `SELECT sum, at, answer, crc FROM answer WHERE key = ?`
+)
 
 // queries are what the readers run, prepared on their handle, which prepares them anew on each of its connections.
 type queries struct {
@@ -129,18 +134,18 @@ func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
 		sql  string
 	}{
 		{&q.epoch, selectEpoch},
-		{&q.answer, `SELECT sum, answer FROM answer WHERE key = ?`},
-		{&q.events, `SELECT seq, idx, at, actor_kind, actor_user, kind, body FROM event WHERE chat_id = ? AND seq > ? ORDER BY seq LIMIT ?`},
-		{&q.chat, `SELECT service, seq, phase, key_hash, started, ended FROM chat WHERE id = ?`},
+		{&q.answer, selectAnswer},
+		{&q.events, `SELECT seq, idx, at, actor_kind, actor_user, kind, body, crc FROM event WHERE chat_id = ? AND seq > ? ORDER BY seq LIMIT ?`},
+		{&q.chat, `SELECT service, seq, phase, key_hash, started, ended, crc FROM chat WHERE id = ?`},
 		{&q.logEnds, `SELECT id, seq FROM chat WHERE id IN (SELECT value FROM json_each(?))`},
 		{&q.counts, `SELECT phase, n FROM chat_count WHERE n > 0`},
-		{&q.feed, `SELECT n, at, topic, data FROM feed WHERE subscriber = ? AND n > ? ORDER BY n LIMIT ?`},
+		{&q.feed, `SELECT n, at, topic, data, crc FROM feed WHERE subscriber = ? AND n > ? ORDER BY n LIMIT ?`},
 		{&q.heads, `SELECT subscriber, n FROM feed_head WHERE subscriber IN (SELECT value FROM json_each(?))`},
-		{&q.agents, `SELECT version, state FROM agent WHERE user_id IN (SELECT value FROM json_each(?)) ORDER BY user_id`},
-		{&q.allAgents, `SELECT version, state FROM agent ORDER BY user_id`},
-		{&q.waiting, `SELECT chat_id, queue, since, priority FROM work ORDER BY since, chat_id`},
-		{&q.due, `SELECT at, kind, key, data FROM timer ORDER BY at, kind, key LIMIT ?`},
-		{&q.login, `SELECT user_id, csrf, created, seen FROM login WHERE token_hash = ?`},
+		{&q.agents, `SELECT user_id, version, state, crc FROM agent WHERE user_id IN (SELECT value FROM json_each(?)) ORDER BY user_id`},
+		{&q.allAgents, `SELECT user_id, version, state, crc FROM agent ORDER BY user_id`},
+		{&q.waiting, `SELECT chat_id, queue, since, priority, crc FROM work ORDER BY since, chat_id`},
+		{&q.due, `SELECT at, kind, key, data, crc FROM timer ORDER BY at, kind, key LIMIT ?`},
+		{&q.login, `SELECT user_id, csrf, created, seen, crc FROM login WHERE token_hash = ?`},
 		{&q.session, `SELECT handle, subscriber, user_id, login, term, version, turn, confirmed, expires,
 			(SELECT json_group_object(channel, after) FROM subscription WHERE session = session.id AND until IS NULL), details
 			FROM session WHERE key = ?1 AND ended IS NULL AND (expires IS NULL OR expires > ?2)`},

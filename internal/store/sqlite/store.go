@@ -64,9 +64,10 @@ func Open(ctx context.Context, dir string, opt Options) (*Store, error) {
 		s.now = time.Now
 	}
 	if err := s.open(ctx, opt); err != nil {
-		if troubleOf(err) == ofTheData {
+		switch {
+		case troubleOf(err) == ofTheData:
 			err = damaged(f.database(), err)
-		} else {
+		case !errors.Is(err, store.ErrDamaged):
 			err = fmt.Errorf("open %s: %w", f.database(), err)
 		}
 		return nil, errors.Join(err, s.release())
@@ -79,6 +80,9 @@ func (s *Store) open(ctx context.Context, opt Options) (err error) {
 		return err
 	}
 	file := s.folder.database()
+	if err := mustHaveWholeJournal(file); err != nil {
+		return err
+	}
 	if s.write, err = openHandle(file, 1); err != nil {
 		return err
 	}
