@@ -60,6 +60,7 @@ func (f figures) Collect(to chan<- prometheus.Metric) {
 	total("store_written", "Changes in those transactions.", st.Written)
 	total("store_conflicts", "Batches refused because an expectation failed.", st.Conflicts)
 	total("store_failures", "Changes that could not be written.", st.Failures)
+	total("store_damaged", "Reads and writes that met damaged data; the log names it.", st.Damaged)
 	gauge("store_waiting", "Changes in line for the next transaction.", st.Waiting)
 	send(prometheus.GaugeValue, "store_last_commit_seconds", "Duration of the last transaction, with its fsync.", st.LastCommit.Seconds())
 	failing := 0

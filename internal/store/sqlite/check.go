@@ -26,7 +26,7 @@ type Finding struct {
 const maxFindings = 100
 
 // Check reads the whole database of a data folder and returns what is not as it was written: nil if everything is. Also nothing that
-// contradicts the rules of the contract is passed over: logs and feeds without gaps, heads and counts that fit them, work of chats that exist.
+// contradicts the rules of the contract is passed over: logs and feeds without gaps, heads and counts that fit them, work of chats that exist, sessions that have not come further than their feeds.
 //
 // A server may run on the folder meanwhile; nothing is written. It takes about as long as reading the file does. The error says
 // that there was nothing to check, or that ctx ended.
@@ -72,7 +72,7 @@ func checkDatabase(ctx context.Context, db *sql.DB, file string) ([]Finding, err
 	}
 	defer tx.Rollback() //nolint:errcheck // it only reads
 	c.tx = tx
-	for _, step := range []func() error{c.schema, c.structure, c.rows, c.logs, c.feeds, c.counts, c.references} {
+	for _, step := range []func() error{c.schema, c.structure, c.rows, c.logs, c.feeds, c.counts, c.references, c.places} {
 		err := step()
 		switch {
 		case errors.Is(err, errForeign):
@@ -255,6 +255,20 @@ func (c *check) counts() error {
 			return err
 		}
 		return c.report("chat_count", "phase "+phase, fmt.Sprintf("%d chats are counted, there are %d", counted, are))
+	})
+}
+
+// places: no session has come further than its feed: it would miss what comes next.
+func (c *check) places() error {
+	return c.each(`SELECT s.handle, s.confirmed - (e.value << 31), coalesce(h.n, 0)
+		FROM session s JOIN meta e ON e.key = 'epoch' LEFT JOIN feed_head h ON h.subscriber = s.subscriber
+		WHERE s.confirmed > (e.value << 31) + coalesce(h.n, 0)`, func(scan func(...any) error) error {
+		var handle string
+		var place, head int64
+		if err := scan(&handle, &place, &head); err != nil {
+			return err
+		}
+		return c.report("session", "session "+handle, fmt.Sprintf("its place is %d, and its feed ends at %d", place, head))
 	})
 }
 

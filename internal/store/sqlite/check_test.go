@@ -55,6 +55,7 @@ func TestCheck(t *testing.T) {
 		"an event is another":        {`UPDATE event SET body = '{}' || ' ' WHERE seq = 2`, "table event, row c 2", "its checksum does not fit"},
 		"a notification is another":  {`UPDATE feed SET topic = 'x' WHERE n = 2`, "table feed, row agent:dana 2", "its checksum does not fit"},
 		"a chat is another":          {`UPDATE chat SET ended = 1`, "table chat, row c", "its checksum does not fit"},
+		"a session is too far":       {`UPDATE session SET confirmed = confirmed + 5`, "table session, session h", "its place is 5, and its feed ends at 4"},
 		"unknown work":               {`INSERT INTO work (chat_id, queue, since, priority) VALUES ('x', 'q', 1, 1)`, "table work, chat x", "there is no such chat"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +66,9 @@ func TestCheck(t *testing.T) {
 				if _, err := s.Commit(t.Context(), crashBatch("c", seq+1, "agent:dana")); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if err := s.InsertSession(t.Context(), store.Session{Handle: "h", Subscriber: "agent:dana", Term: 1, Place: store.Place{Confirmed: feedNumber(s.epoch, 0)}}, time.Now()); err != nil {
+				t.Fatal(err)
 			}
 			wantSound(t, s.folder.path)
 			db := outside(t, s.folder.path)

@@ -289,4 +289,7 @@ func TestDamagedRow(t *testing.T) {
 			t.Errorf("got %v, want %q", err, says)
 		}
 	}
+	if n := s.Stats().Damaged; n != 2 {
+		t.Errorf("damage was met %d times, want 2", n)
+	}
 }

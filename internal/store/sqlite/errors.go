@@ -43,12 +43,14 @@ func troubleOf(err error) trouble {
 // named gives an error of the database the kind under which callers know it.
 func (s *Store) named(err error) error {
 	if _, wrong := errors.AsType[*rowError](err); wrong {
+		s.damage.Add(1)
 		return damaged(s.folder.database(), err)
 	}
 	switch troubleOf(err) {
 	case ofTheDisk:
 		return fmt.Errorf("%w: %s: %w", store.ErrUnavailable, s.folder.database(), err)
 	case ofTheData:
+		s.damage.Add(1)
 		return damaged(s.folder.database(), err)
 	}
 	return err

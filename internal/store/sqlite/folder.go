@@ -29,11 +29,15 @@ type folder struct {
 // claimFolder makes the folder, readable by its owner alone, and locks it. The lock is the kernel's: it ends with the process, however that ends.
 // It does not reach across machines on a network file system, and neither does SQLite's own.
 func claimFolder(path string) (*folder, error) {
+	// New folders and the files in them must survive a power loss as well as what is written into them.
+	changed := []string{path, filepath.Dir(path)}
+	for d := filepath.Dir(path); missing(d) && d != filepath.Dir(d); d = filepath.Dir(d) {
+		changed = append(changed, filepath.Dir(d))
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	// A new folder and the files in it must survive a power loss as well as what is written into them.
-	for _, d := range []string{filepath.Dir(path), path} {
+	for _, d := range changed {
 		if err := syncFolder(d); err != nil {
 			return nil, err
 		}
@@ -57,6 +61,11 @@ func claimFolder(path string) (*folder, error) {
 	return &folder{path: path, lock: f}, nil
 }
 
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 func (f *folder) database() string { return filepath.Join(f.path, fileName) }
 
 // whileUnused calls do if no server uses a data folder, and keeps servers out meanwhile. While one does, it does nothing.
@@ -68,7 +77,7 @@ func whileUnused(dir string, do func() error) (err error) {
 	if err != nil {
 		return fmt.Errorf("open the lock of the data folder: %w", err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() { err = errors.Join(err, unlock(f)) }()
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil
@@ -79,7 +88,12 @@ func whileUnused(dir string, do func() error) (err error) {
 }
 
 // release lets the next process have the folder. The lock file stays: removing it would let two processes lock two files of one name.
-func (f *folder) release() error { return f.lock.Close() }
+func (f *folder) release() error { return unlock(f.lock) }
+
+// unlock closes a lock. That alone would not free it while a process that is just being started has a copy of the descriptor.
+func unlock(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
+}
 
 // writeHolder notes the process id for the error message of who is refused. Nothing depends on it.
 func writeHolder(f *os.File) error {

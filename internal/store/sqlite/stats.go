@@ -18,6 +18,7 @@ type Stats struct {
 	Groups     [8]int64      // Groups[i]: transactions that took up to 2^i changes and more than 2^(i-1)
 	LastCommit time.Duration // of the last transaction on disk, from its begin to the end of its fsync
 	Waiting    int           // changes in line now
+	Damaged    int64         // how often data was met that is not as it was written
 	Failing    bool          // the last transaction could not be written
 	UnderWay   time.Duration // of the transaction that is being written: since its begin; 0: none is
 }
@@ -60,7 +61,7 @@ func (s *Store) Stats() Stats {
 	w := &s.writer.stats
 	now := Stats{
 		Commits: w.commits.Load(), Written: w.written.Load(), Conflicts: w.conflicts.Load(), Failures: w.failures.Load(),
-		LastCommit: time.Duration(w.last.Load()), Waiting: len(s.writer.line), Failing: w.failing.Load(),
+		LastCommit: time.Duration(w.last.Load()), Waiting: len(s.writer.line), Failing: w.failing.Load(), Damaged: s.damage.Load(),
 	}
 	if begun := w.begun.Load(); begun != 0 {
 		now.UnderWay = time.Since(time.Unix(0, begun))

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/halley-chat/halley/internal/store"
@@ -41,6 +42,8 @@ type Store struct {
 	writer *writer
 	epoch  int64 // upper part of every feed number
 	now    func() time.Time
+
+	damage atomic.Int64 // how often data was met that is damaged
 
 	quit  chan struct{} // ends what notes that a server runs
 	beats sync.WaitGroup
