@@ -2,7 +2,7 @@
 // halley doctor asks them.
 //
 // The paths lie below that of CometD, so that whatever a proxy does to polls and websockets it does to these too. Anybody may ask, and is told of the
-// request itself and of a few settings that are no secret: never an address, a cookie's value or a name. Rate, number, size and time are limited, for all
+// request itself and of a few settings that are no secret: never an address or a cookie's value. Rate, number, size and time are limited, for all
 // who ask together.
 package probe
 
