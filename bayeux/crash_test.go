@@ -304,6 +304,54 @@ func TestAckAfterCrash(t *testing.T) {
 	}
 }
 
+// RP-2, AK-14: a crash while a subscription is being written which sets the stream back leaves all as it was before.
+func TestCrashWhileSetBack(t *testing.T) {
+	t.Parallel()
+	for name, trouble := range map[string]func(*shelf){
+		"slow":   func(sh *shelf) { sh.slow = 3 * time.Second },
+		"broken": func(sh *shelf) { sh.broken = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) { crashWhileSetBack(t, trouble) })
+		})
+	}
+}
+
+func crashWhileSetBack(t *testing.T, trouble func(*shelf)) {
+	t.Helper()
+	l := startLasting(t, Options{Extensions: []ExtensionName{ExtensionAck, ExtensionReplay}})
+	l.tell("/old", `"o1"`)
+	r := &reader{l: l, c: l.open(LongPolling), ack: true, last: "0"}
+	shake(t, r.c, `{"replay":true,"ack":true}`)
+	r.connect("")
+	subscribe(t, r.c, "/n")
+	l.tell("/n", `"n1"`)
+	if got := r.next(1); got != `"n1"` {
+		t.Fatal(got)
+	}
+	r.connect(`,"advice":{"timeout":10}`)
+	pass(time.Second)
+	l.sh.only = "update"
+	trouble(l.sh)
+	p := r.c.begin(fmt.Sprintf(`[{"channel":"/meta/subscribe","clientId":"<A>","subscription":"/old","ext":{"replay":{"/old":%d}}}]`, int64(3<<31)))
+	pass(2 * time.Second)
+	if row, _ := l.sh.row(r.c.id()); row.Place.Turn != 0 || len(row.Subscriptions) != 1 {
+		t.Errorf("half of it is on disk: %+v", row)
+	}
+	l.kill()
+	<-p.done
+	l.begin()
+	l.tell("/n", `"n2"`)
+	if got, _ := r.connect(`,"advice":{"timeout":0}`); got != `"n2"` {
+		t.Errorf("after the crash: %q", got)
+	}
+	from(r.c, "/old", 3<<31)
+	if got := r.next(1); got != `"o1"` {
+		t.Errorf("set back: %q", got)
+	}
+}
+
 // AK-14, AK-7: numbers that tell nothing acknowledge nothing: then what was under way comes again, and no more than that.
 func TestAckOfNothingAfterCrash(t *testing.T) {
 	t.Parallel()

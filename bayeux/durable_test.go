@@ -75,6 +75,7 @@ func (l *lasting) kill() {
 	l.t.Helper()
 	disk := l.sh.crashed(l.opt.ResumeWindow)
 	l.cut()
+	l.sh.heal() // nobody sees any more what is written there
 	l.stop()
 	l.sh = disk
 }

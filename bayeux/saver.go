@@ -76,7 +76,7 @@ func (v *saver) plan(in time.Duration) {
 	}
 	v.due = at
 	if v.timer == nil {
-		v.timer = v.srv.after(in, func() { v.pass(v.srv.ctx) })
+		v.timer = v.srv.after(in, func() { v.tell(v.pass(v.srv.ctx)) })
 	} else {
 		v.timer.Reset(in)
 	}
@@ -101,6 +101,16 @@ func (v *saver) pass(ctx context.Context) (err error) {
 
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if len(v.listed)+len(v.gone) > 0 {
+		v.plan(saveAfter)
+	}
+	return err
+}
+
+// tell logs how a pass ended, when that has changed.
+func (v *saver) tell(err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	switch {
 	case err != nil && !v.failing:
 		v.srv.opt.Logger.Error("cannot write to the store of sessions; trying again", "error", err)
@@ -110,10 +120,6 @@ func (v *saver) pass(ctx context.Context) (err error) {
 	if v.failing = err != nil; v.failing {
 		v.srv.counters.unsaved.Add(1)
 	}
-	if len(v.listed)+len(v.gone) > 0 {
-		v.plan(saveAfter)
-	}
-	return err
 }
 
 // save writes the progress of sessions. A place is understood with the subscriptions of its time only (RP-2): where these are not on disk, it waits for them.

@@ -15,6 +15,7 @@ type shelf struct {
 	steps  map[SessionKey][]Step
 	broken bool
 	slow   time.Duration // what each call takes
+	only   string        // method that is slow, or broken; "": all
 	writes map[string]int
 }
 
@@ -45,6 +46,10 @@ func (sh *shelf) crashed(window time.Duration) *shelf {
 func (sh *shelf) begin(ctx context.Context, method string) (end func(), err error) {
 	sh.mu.Lock()
 	slow := sh.slow
+	concerned := sh.only == "" || sh.only == method
+	if !concerned {
+		slow = 0
+	}
 	sh.mu.Unlock()
 	if slow > 0 {
 		t := time.NewTimer(slow)
@@ -60,7 +65,7 @@ func (sh *shelf) begin(ctx context.Context, method string) (end func(), err erro
 		sh.mu.Unlock()
 		return nil, err
 	}
-	if sh.broken {
+	if sh.broken && concerned {
 		sh.mu.Unlock()
 		return nil, errors.New("no disk")
 	}
@@ -68,6 +73,8 @@ func (sh *shelf) begin(ctx context.Context, method string) (end func(), err erro
 }
 
 func (sh *shelf) setBroken(broken bool) { sh.mu.Lock(); sh.broken = broken; sh.mu.Unlock() }
+
+func (sh *shelf) heal() { sh.mu.Lock(); sh.broken, sh.slow = false, 0; sh.mu.Unlock() }
 
 // count is how often a method was called.
 func (sh *shelf) count(method string) int {
