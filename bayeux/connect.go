@@ -21,6 +21,7 @@ type connect struct {
 	interval time.Duration // the interval in force (CN-5)
 	alone    bool          // the only message of its request
 	pending  bool          // answered early because acknowledgements are missing (AK-5)
+	again    bool          // it came before (DEL-15)
 	crowded  bool          // above the limit of its browser (CK-8)
 
 	// While it is held.
@@ -184,12 +185,21 @@ func (x *exchange) endAnswer() {
 // settle decides, without ack, whether the last connect reply arrived (DEL-15).
 // s.mu is held.
 func (s *Session) settle(c *connect) {
+	c.again = s.recall(c)
+	doubt := s.repeats.open && !c.again
+	if !c.again {
+		s.repeats.open = false
+	}
 	if !s.last.open {
 		return
 	}
 	s.last.open = false
-	if s.lost(c) {
+	switch {
+	case s.lost(c):
 		s.lose(sentBy(byConnect, s.last.parcel))
+		return
+	case doubt:
+		s.settleRepeats()
 		return
 	}
 	s.out.confirm(sentBy(byConnect, s.last.parcel))
@@ -203,7 +213,7 @@ func (s *Session) lost(c *connect) bool {
 	switch {
 	case l.sock != nil:
 		return l.sock != c.sock // frames are ordered; another socket knows nothing of them
-	case c.hasID && c.id == l.id: // (a)
+	case c.again, c.hasID && c.id == l.id: // (a)
 		return true
 	case c.alone && c.hurried() && !l.hurried: // (b)
 		return true

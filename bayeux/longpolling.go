@@ -91,7 +91,8 @@ func (srv *Server) answer(w http.ResponseWriter, r *http.Request, x *exchange, f
 		// A deadline for reading requests must not end the hold: net/http would take it
 		// for the end of the connection.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-		if !srv.wait(r, x) {
+		if !srv.wait(r, x) { // who has closed half of the connection still reads, and must not take an empty 200 for the answer
+			refuse(w, http.StatusServiceUnavailable, "the connection was given up")
 			return false
 		}
 	}

@@ -41,6 +41,7 @@ type Session struct {
 	connects      uint64    // number of the newest connect
 	answering     *exchange // that is answering a connect over HTTP; nil when none is
 	last          lastReply
+	repeats       repeats
 
 	deadline time.Time // zero while none runs (SS-3)
 	alarm    *time.Timer
