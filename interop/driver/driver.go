@@ -41,6 +41,7 @@ type Event struct {
 	State        string          `json:"state"`
 	Transport    string          `json:"transport"`
 	Subscription string          `json:"subscription"`
+	Why          string          `json:"why"`
 	Channel      string          `json:"channel"`
 	Data         json.RawMessage `json:"data"`
 }

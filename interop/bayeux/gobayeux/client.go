@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
+	"os"
 	"sync"
 	"time"
 
@@ -112,6 +114,10 @@ func (c *client) handshake(ctx context.Context, ext json.RawMessage) error {
 		for err := range errs {
 			var subscribing gobayeux.SubscriptionFailedError
 			if !errors.As(err, &subscribing) {
+				if life.Err() == nil {
+					fmt.Fprintln(os.Stderr, err)
+					c.tellState("disconnected")
+				}
 				return // it was the last
 			}
 		}

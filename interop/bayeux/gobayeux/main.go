@@ -1,7 +1,7 @@
 // Command gobayeux drives the published Go client of Bayeux, unchanged, for the scenarios; ../README.md has the protocol.
 //
-// The library publishes nothing, knows no patterns, ends at the first request that fails and sets no ext at handshake. For the last two an application
-// can give it an http.RoundTripper, as is done here.
+// The library publishes nothing, knows no patterns, ends at the first request that fails, gives messages no id and sets no ext at handshake. For the last
+// three an application can give it an http.RoundTripper, as is done here.
 package main
 
 import (
@@ -46,7 +46,7 @@ type driver struct {
 func main() {
 	d := &driver{out: json.NewEncoder(os.Stdout), clients: map[string]*client{}, jars: map[string]*cookiejar.Jar{}}
 	d.tell(map[string]any{
-		"event": "ready", "library": "gobayeux " + version(), "transports": []string{gobayeux.ConnectionTypeLongPolling}, "can": []string{"cookies", "return"},
+		"event": "ready", "library": "gobayeux " + version(), "transports": []string{gobayeux.ConnectionTypeLongPolling}, "can": []string{"cookies", "return", "tell"},
 	})
 	var orders sync.WaitGroup
 	lines := bufio.NewScanner(os.Stdin)

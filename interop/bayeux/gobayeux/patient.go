@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
-// patient is an http.RoundTripper that repeats a request until it is answered whole. It adds an ext to handshakes.
+// patient is an http.RoundTripper that repeats a request until it is answered whole, by a server that is able to. The library gives its messages no id;
+// patient does, so that the server can tell a request that is repeated from the next one (DEL-15). It adds an ext to handshakes.
 type patient struct {
 	*http.Transport
+	ids   atomic.Int64
 	limit time.Duration // for an attempt: more than the server holds a connect
 	pause time.Duration // before another
 	ext   json.RawMessage
@@ -23,18 +27,16 @@ func (p *patient) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.ext != nil {
-		body = p.addExt(body)
-	}
+	body = p.complete(body)
 	for {
 		resp, err := p.attempt(r, body)
-		if err == nil {
+		if err == nil && resp.StatusCode < http.StatusInternalServerError {
 			return resp, nil
 		}
 		select {
 		case <-time.After(p.pause):
 		case <-r.Context().Done():
-			return nil, err
+			return nil, r.Context().Err()
 		}
 	}
 }
@@ -54,12 +56,20 @@ func (p *patient) attempt(r *http.Request, body []byte) (*http.Response, error) 
 	return resp, err
 }
 
-func (p *patient) addExt(body []byte) []byte {
+// complete adds what the library leaves out of a message.
+func (p *patient) complete(body []byte) []byte {
 	var messages []map[string]json.RawMessage
-	if json.Unmarshal(body, &messages) != nil || len(messages) != 1 || string(messages[0]["channel"]) != `"/meta/handshake"` {
+	if json.Unmarshal(body, &messages) != nil {
 		return body
 	}
-	messages[0]["ext"] = p.ext
+	for _, m := range messages {
+		if _, ok := m["id"]; !ok {
+			m["id"] = fmt.Appendf(nil, `"%d"`, p.ids.Add(1))
+		}
+		if string(m["channel"]) == `"/meta/handshake"` && p.ext != nil {
+			m["ext"] = p.ext
+		}
+	}
 	changed, err := json.Marshal(messages)
 	if err != nil {
 		return body

@@ -81,8 +81,10 @@ serve((settings, tell) => {
 
   const state = states(tell);
   const perhapsEnded = () => setImmediate(() => cometd.isDisconnected() && state("disconnected"));
-  cometd.addListener("/meta/connect", ({ successful }) => {
-    state(successful ? "connected" : "broken");
+  let why; // the last connect failed
+  cometd.addListener("/meta/connect", (reply) => {
+    state(reply.successful ? "connected" : "broken");
+    why = reply.successful ? undefined : reason(reply);
     perhapsEnded();
   });
   cometd.addListener("/meta/disconnect", perhapsEnded); // the server's, without a connect under way
@@ -107,7 +109,7 @@ serve((settings, tell) => {
           } else {
             cometd.batch(() =>
               Promise.all([...subscriptions.keys()].map(subscribe)).then(
-                () => tell({ event: "returned", transport }),
+                () => tell({ event: "returned", transport, why }),
                 () => {}, // the next handshake does it
               ),
             );
