@@ -49,8 +49,10 @@ bench: build ## measure commits, the way of a message, start-up and memory; benc
 	$(GO) run ./bench/footprint
 
 .PHONY: soak
-soak: build ## keep the server under load for long (SOAK=30m), and measure it beside ten million messages: about an hour
+soak: build ## keep the server under load for long (SOAK=30m), break it and its network, measure it beside ten million messages: over an hour
 	$(GO) run ./bench/soak --length $(SOAK)
+	$(GO) run ./interop/unbroken kills -results bench/results/$(shell date -u +%F)-kills
+	$(GO) run ./interop/unbroken faults -results bench/results/$(shell date -u +%F)-faults
 	$(GO) run ./bench/growth
 
 .PHONY: help

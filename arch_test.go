@@ -71,8 +71,11 @@ var mayImport = []line{
 	{"cmd/halley", []string{
 		"internal/auth", "internal/config", "internal/customer", "internal/doctor", "internal/load", "internal/server", "internal/store/", "internal/telemetry",
 	}},
-	{"interop/", []string{"bayeux/", "bayeuxclient", "internal/line"}},
+	{"interop/driver", nil},
+	{"interop/", []string{"bayeux/", "bayeuxclient", "internal/line", "interop/driver"}},
+	{"bench/process", []string{"internal/proc"}},
 	{"bench/", []string{"bayeux/", "bayeuxclient", "bench/", "internal/"}},
+	{"interop/unbroken", []string{"bayeuxclient", "bench/process", "interop/driver", "internal/"}},
 }
 
 // pkg is what `go list -json` tells of a package.

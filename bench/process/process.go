@@ -36,6 +36,7 @@ type Options struct {
 	Listen string // empty: a free port
 	Args   []string
 	Under  func(*exec.Cmd) error // nil, or puts something between the process and the system before it starts
+	Log    io.Writer             // gets what the server logs after its address; nil: nobody
 }
 
 // Start runs the binary with demo data and without scripted customers, and returns when it is ready.
@@ -70,7 +71,7 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s (build it with `make build`): %w", o.Binary, err)
 	}
-	if s.URL, err = address(log); err != nil {
+	if s.URL, err = address(log, o.Log); err != nil {
 		return nil, err
 	}
 	for ctx.Err() == nil {
@@ -98,7 +99,7 @@ func Run(cmd *exec.Cmd) (_ *Server, err error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
-	if s.URL, err = address(out); err != nil {
+	if s.URL, err = address(out, nil); err != nil {
 		return nil, errors.Join(err, s.Kill())
 	}
 	s.Started = time.Since(began)
@@ -107,14 +108,17 @@ func Run(cmd *exec.Cmd) (_ *Server, err error) {
 
 var listening = regexp.MustCompile(`listening.*?(127\.0\.0\.1:\d+)`)
 
-// address reads the log until the server names its address, and goes on reading so that the server never waits for us.
-func address(log io.Reader) (string, error) {
+// address reads the log until the server names its address, and goes on reading, for rest, so that the server never waits for us.
+func address(log io.Reader, rest io.Writer) (string, error) {
+	if rest == nil {
+		rest = io.Discard
+	}
 	lines := bufio.NewScanner(log)
 	var last string
 	for lines.Scan() {
 		last = lines.Text()
 		if m := listening.FindStringSubmatch(last); m != nil {
-			go io.Copy(io.Discard, log) // ends with the process
+			go io.Copy(rest, log) // ends with the process
 			return "http://" + m[1], nil
 		}
 	}
