@@ -42,10 +42,11 @@ fuzz: ## run each fuzz test for FUZZTIME (10s)
 	tools/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: build ## measure commits, the way of a message, start-up and memory; bench/README.md explains
+bench: build ## measure commits, the way of a message, storms, start-up and memory; bench/README.md explains
 	$(GO) run ./bench/commit
 	$(GO) run ./bench/journey
 	$(GO) run ./bench/durable
+	$(GO) run ./bench/storm
 	$(GO) run ./bench/footprint
 
 .PHONY: soak
