@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/halley-chat/halley/bayeuxclient"
 	"github.com/halley-chat/halley/bench/process"
 	"github.com/halley-chat/halley/internal/disk"
 )
@@ -88,6 +90,9 @@ func TestPowerLoss(t *testing.T) {
 	defer cancel()
 	u := startFragile(ctx, t)
 	chats := startCrashChats(ctx, t, u.server.URL)
+	desktops := []*desktop{
+		openDesktop(ctx, t, u.server.URL, bayeuxclient.LongPolling), openDesktop(ctx, t, u.server.URL, bayeuxclient.WebSocket),
+	}
 	sending, stop := context.WithCancel(ctx)
 	var senders sync.WaitGroup
 	defer senders.Wait()
@@ -114,6 +119,26 @@ func TestPowerLoss(t *testing.T) {
 	wait(ctx, 300*time.Millisecond)
 	stop()
 	senders.Wait()
+	// The desktops go on with the sessions that they had before all this.
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, c := range chats {
+		if !c.sendOne(ctx, client, "at last") {
+			t.Error("a customer cannot write any more")
+		}
+	}
+	for _, d := range desktops {
+		for !d.heard("at last") {
+			if wait(ctx, 20*time.Millisecond); ctx.Err() != nil {
+				t.Fatal("a desktop does not hear what is new")
+			}
+		}
+		if d.ID() != d.id {
+			t.Error("a desktop has lost its session")
+		}
+		if err := d.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	}
 	// What the disk has noted of the server is all that it did: the images were right.
 	if err := u.server.Stop(); err != nil {
 		t.Error(err)

@@ -45,7 +45,10 @@ func openDesktop(ctx context.Context, t *testing.T, server, transport string) *d
 	client := &http.Client{Jar: logIn(ctx, t, server), Transport: web}
 	var err error
 	d := &desktop{more: make(chan struct{}, 1)}
-	d.Client, err = bayeuxclient.Dial(ctx, bayeuxclient.Options{URL: server + "/api/v2/notifications", HTTP: client, Transports: []string{transport}})
+	d.Client, err = bayeuxclient.Dial(ctx, bayeuxclient.Options{
+		URL: server + "/api/v2/notifications", HTTP: client, Transports: []string{transport},
+		Backoff: 20 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +58,12 @@ func openDesktop(ctx context.Context, t *testing.T, server, transport string) *d
 	}
 	d.id = d.ID()
 	return d
+}
+
+func (d *desktop) heard(text string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Contains(d.texts, text)
 }
 
 func (d *desktop) take(m bayeuxclient.Message) {
