@@ -50,10 +50,11 @@ bench: build ## measure commits, the way of a message, storms, start-up and memo
 	$(GO) run ./bench/footprint
 
 .PHONY: soak
-soak: build ## keep the server under load for long (SOAK=30m), break it and its network, measure it beside ten million messages: over an hour
+soak: build ## keep the server under load for long (SOAK=30m), break it, its network and its disk, measure it beside ten million messages: over an hour
 	$(GO) run ./bench/soak --length $(SOAK)
 	$(GO) run ./interop/unbroken kills -results bench/results/$(shell date -u +%F)-kills
 	$(GO) run ./interop/unbroken faults -results bench/results/$(shell date -u +%F)-faults
+	HALLEY_TEST_POWER_CUTS=100 HALLEY_TEST_BIT_FLIPS=5000 $(GO) test -count=1 -timeout 1h -v -run 'TestPowerLoss|TestFlippedBit' ./cmd/halley ./internal/store/sqlite
 	$(GO) run ./bench/growth
 
 .PHONY: help

@@ -39,6 +39,8 @@ func (b *backup) run(ctx context.Context, w world, given []string) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := w.untilSignal(ctx, func() {})
+	defer stop()
 	file, err := sqlite.Backup(ctx, dir, b.To)
 	switch {
 	case errors.Is(err, fs.ErrExist):
@@ -66,6 +68,8 @@ func (r *restore) run(ctx context.Context, w world, given []string) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := w.untilSignal(ctx, func() {})
+	defer stop()
 	done, err := sqlite.Restore(ctx, r.From, dir, sqlite.RestoreOptions{Replace: r.Replace})
 	switch {
 	case errors.Is(err, fs.ErrExist):

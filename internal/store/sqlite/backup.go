@@ -45,6 +45,9 @@ func Backup(ctx context.Context, dir, to string) (string, error) {
 func copyDatabase(ctx context.Context, from, to string) (err error) {
 	// SQLite would make the file readable for everybody; it takes an empty one.
 	f, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: another backup to this name is under way, or was interrupted; in that case remove the file", err)
+	}
 	if err != nil {
 		return fmt.Errorf("make the copy: %w", err)
 	}
@@ -81,7 +84,7 @@ func mustBeSound(ctx context.Context, file, of string) error {
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s: %s (findings in all: %d; halley doctor lists them)", store.ErrDamaged, found[0].Where, found[0].What, len(found))
+	return fmt.Errorf("%w: %s: %s (findings in all: %d)", store.ErrDamaged, found[0].Where, found[0].What, len(found))
 }
 
 // putInPlace gives a complete file its name, for good.

@@ -128,6 +128,10 @@ func TestBackupRefused(t *testing.T) {
 	if err := os.WriteFile(taken, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	interrupted := filepath.Join(t.TempDir(), "b.db")
+	if err := os.WriteFile(interrupted+".part", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		dir, to string
 		want    error
@@ -136,6 +140,7 @@ func TestBackupRefused(t *testing.T) {
 		"nothing there": {t.TempDir(), t.TempDir(), fs.ErrNotExist, "--data"},
 		"no folder":     {sound, filepath.Join(t.TempDir(), "no", "b.db"), fs.ErrNotExist, "b.db"},
 		"a file":        {sound, taken, fs.ErrExist, "choose another name"},
+		"interrupted":   {sound, interrupted, fs.ErrExist, "remove the file"},
 		"damaged":       {torn, t.TempDir(), store.ErrDamaged, torn},
 	} {
 		if file, err := Backup(t.Context(), tc.dir, tc.to); !errors.Is(err, tc.want) || !strings.Contains(err.Error(), tc.says) {
@@ -296,4 +301,32 @@ func TestRestoreOld(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantSound(t, dir)
+}
+
+// A backup or a restore that is called off leaves nothing behind.
+func TestBackupCalledOff(t *testing.T) {
+	t.Parallel()
+	s := openTemp(t)
+	defer s.Close()
+	if _, err := s.Commit(t.Context(), crashBatch("c", 1, "agent:dana")); err != nil {
+		t.Fatal(err)
+	}
+	file, err := Backup(t.Context(), s.folder.path, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	off, cancel := context.WithCancel(t.Context())
+	cancel()
+	to, dir := t.TempDir(), t.TempDir()
+	if _, err := Backup(off, s.folder.path, to); !errors.Is(err, context.Canceled) {
+		t.Errorf("backup: %v", err)
+	}
+	if _, err := Restore(off, file, dir, RestoreOptions{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("restore: %v", err)
+	}
+	for folder, want := range map[string]int{to: 0, dir: 1} { // the lock
+		if left, err := os.ReadDir(folder); err != nil || len(left) != want {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	}
 }
