@@ -96,8 +96,10 @@ type Desk struct {
 
 	started time.Time
 	stop    func() // nil before Start
-	resign  func() // ends the dispatcher alone
 	running sync.WaitGroup
+	// resign ends the dispatcher alone; resigned is closed when it has ended.
+	resign   context.CancelFunc
+	resigned chan struct{}
 }
 
 type counters struct {
@@ -148,13 +150,9 @@ func (d *Desk) Start(ctx context.Context) error {
 		unsubscribe()
 	})
 	leading, resign := context.WithCancel(run)
-	resigned := make(chan struct{})
-	d.resign = func() {
-		resign()
-		<-resigned
-	}
+	d.resign, d.resigned = resign, make(chan struct{})
 	d.running.Go(func() {
-		defer close(resigned)
+		defer close(d.resigned)
 		d.dispatch(leading)
 	})
 	d.running.Go(func() { d.keepTime(run) })
@@ -162,10 +160,14 @@ func (d *Desk) Start(ctx context.Context) error {
 	return nil
 }
 
-// Resign has the desk offer nothing more, and returns when it has given up the dispatcher's lease: another node goes on at once. Commands and timers go on.
-// It may be called between Start and Stop, and more than once.
-func (d *Desk) Resign() {
+// Resign has the desk offer nothing more, and returns when it has given up the dispatcher's lease, so that another node goes on at once, or when ctx ends: a
+// commit under way is waited for. Commands and timers go on. It may be called between Start and Stop, and more than once.
+func (d *Desk) Resign(ctx context.Context) {
 	d.resign()
+	select {
+	case <-d.resigned:
+	case <-ctx.Done():
+	}
 }
 
 // Stop returns when everything that Start started has ended. Calling it twice, or on a desk that was not started, is harmless.

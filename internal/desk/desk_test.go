@@ -409,7 +409,7 @@ func TestResign(t *testing.T) {
 		first := h.customer("Ann")
 		synctest.Wait()
 		for range 2 {
-			h.Resign()
+			h.Resign(t.Context())
 		}
 		if ok, err := h.store.Lease(t.Context(), "dispatcher", "another node", time.Now(), time.Second); !ok || err != nil {
 			t.Errorf("another node gets the lease: %t, %v", ok, err)

@@ -195,7 +195,7 @@ func (d *desktop) catchUp(t *testing.T, position int64) (applied int) {
 func (d *desktop) poll(t *testing.T, position int64) {
 	t.Helper()
 	for d.last < position {
-		for _, m := range d.must(`{"channel":"/meta/connect","connectionType":"long-polling","clientId":` + d.client + `}`) {
+		for _, m := range d.must(`{"channel":"/meta/connect","connectionType":"long-polling","advice":{"timeout":2000},"clientId":` + d.client + `}`) {
 			d.take(t, m)
 		}
 	}

@@ -19,6 +19,8 @@ const (
 	maxHeaderBytes = 64 << 10
 	// lastWords is what requests that were cut off at the end of a drain may take to notice it, before the store is closed.
 	lastWords = 5 * time.Second
+	// resignTime is how long a drain waits until this node offers no chats any more: a disk that hangs must not hold clients back.
+	resignTime = time.Second
 )
 
 // Run starts everything, calls ready (if it is not nil), and serves until ctx ends. Then it lets everybody go within Config.Drain and returns when nothing of it runs
@@ -93,7 +95,9 @@ func (s *Server) drain(servers map[net.Listener]*http.Server, endDemo func()) {
 	ctx, cancel := context.WithTimeout(s.patient, s.cfg.Drain)
 	defer cancel()
 
-	s.desk.Resign()
+	resigning, resigned := context.WithTimeout(ctx, resignTime)
+	s.desk.Resign(resigning)
+	resigned()
 	endDemo()
 	s.probe.Close()
 	if err := s.agents.Shutdown(ctx); err != nil {

@@ -346,7 +346,7 @@ func TestDrain(t *testing.T) {
 // architecture 9: while clients are sent away one by one, balancers are told so on each listener, and another node may offer chats.
 func TestDrainTellsFirst(t *testing.T) {
 	t.Parallel()
-	srv := run(t, testConfig(t, func(c *config.Config) { c.OpsListen = "127.0.0.1:0"; c.Drain = 12 * time.Second }), Options{})
+	srv := run(t, testConfig(t, func(c *config.Config) { c.OpsListen = "127.0.0.1:0"; c.Drain = time.Minute }), Options{})
 	var polling sync.WaitGroup
 	for n := range 2 { // the second is answered a third of the time after the first
 		cookies, id := desktop(t, srv.URL)
