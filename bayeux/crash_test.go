@@ -59,6 +59,28 @@ func TestStopBetweenPolls(t *testing.T) {
 	}
 }
 
+// DEL-15, A14: of two replies to one connect, of which a proxy threw one away, the next server knows as much as the one before.
+func TestStopAfterConnectTwice(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		l := startLasting(t, Options{})
+		r := l.newReader(LongPolling, false, "/n")
+		l.tell("/n", "1")
+		r.connect(`,"advice":{"timeout":20}`) // read by the client
+		l.tell("/n", "2")
+		r.id--
+		if got, _ := r.connect(`,"advice":{"timeout":20}`); got != "1 2" { // thrown away
+			t.Fatal(got)
+		}
+		l.stop()
+		l.begin()
+		l.tell("/n", "3")
+		if got, _ := r.connect(`,"advice":{"timeout":20}`); got != "2 3" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 // DEL-15: a request that is refused because the server stops shows that the reply before it was read.
 func TestRefusedWhileStopping(t *testing.T) {
 	t.Parallel()

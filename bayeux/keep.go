@@ -46,6 +46,8 @@ type lastWritten struct {
 	Turn    int64 `json:",omitempty"`
 	At      int64 // the position in the stream that it reached
 	Lost    bool  `json:",omitempty"` // its connection said so (DEL-15 c)
+	// Sure is what the client has if that was one of several replies to the same connect, of which it read one.
+	Sure *Place `json:",omitempty"`
 }
 
 // altered notes a change of what the row holds besides place and expiry. s.mu is held.

@@ -83,10 +83,14 @@ func (s *Session) settleLast() *leaving {
 	l := &s.last
 	switch {
 	case s.ack || s.cur.underWay == 0:
-	case l.open && l.sock == nil && l.evidence.arrived():
+	case l.open && l.sock == nil && !s.repeats.open && l.evidence.arrived():
 		s.confirmStream(l.position)
 	case l.open && l.sock == nil:
-		return &leaving{Reply: &lastWritten{ID: l.id, Hurried: l.hurried, Turn: l.position.turn, At: l.position.at, Lost: l.evidence.lost()}}
+		r := &lastWritten{ID: l.id, Hurried: l.hurried, Turn: l.position.turn, At: l.position.at, Lost: l.evidence.lost()}
+		if s.repeats.open {
+			r.Sure = &Place{s.repeats.sure.turn, s.repeats.sure.at}
+		}
+		return &leaving{Reply: r}
 	default: // of a socket that nobody has heard of since
 		s.lose(func(*parcel) bool { return true })
 	}

@@ -141,6 +141,9 @@ func (s *Session) findPlace(head int64, left *leaving) bool {
 			c.sent, c.underWay = r.At, 1
 		}
 		s.last = lastReply{open: true, id: r.ID, hurried: r.Hurried, position: mark{r.Turn, r.At}, evidence: evidence{over: r.Lost}}
+		if r.Sure != nil {
+			s.repeats.open, s.repeats.sure = true, mark{r.Sure.Turn, r.Sure.Confirmed}
+		}
 	}
 	return true
 }
