@@ -23,7 +23,7 @@ const (
 	maxLimit     = 1000
 	// A search for one chat reads the feed in stretches, and so many of its notifications at most.
 	stretch   = 1000
-	maxSearch = 20_000
+	maxSearch = 10_000
 )
 
 // deliveryList is the answer of GET /api/admin/agents/{id}/deliveries.
