@@ -23,8 +23,12 @@ type held struct {
 // keptEvents bounds the memory of a chat: at most twice as many are kept. Who asks for more reads the log.
 const keptEvents = 64
 
-// with returns the chat after further events.
+// with returns the chat after further events. Of a chat that is over only the state is kept: who still reads its transcript reads the log, and most of
+// the chats in memory are over.
 func (h held) with(row store.ChatRow, state chat.State, events []chat.Event) held {
+	if row.Phase == chat.Finished {
+		return held{row: row, state: state}
+	}
 	// Clipped: appending never writes into an array that readers of the old snapshot share.
 	tail := append(slices.Clip(h.events), events...)
 	if len(tail) > 2*keptEvents {

@@ -20,6 +20,9 @@ func TestHeldIsBounded(t *testing.T) {
 	if n := len(whole.events); n > 2*keptEvents || whole.events[n-1].Seq != 1000 || cap(whole.events) > 4*keptEvents {
 		t.Errorf("a loaded log of 1000 keeps %d events (room for %d)", n, cap(whole.events))
 	}
+	if over := whole.with(store.ChatRow{Seq: 1001, Phase: chat.Finished}, chat.State{}, events(1001, 1001)); len(over.events) != 0 || over.row.Seq != 1001 {
+		t.Errorf("a chat that is over keeps %d events", len(over.events))
+	}
 	h := held{}
 	var seen []held
 	for seq := int64(1); seq <= 1000; seq++ {
