@@ -78,7 +78,7 @@ func Run(ctx context.Context, opt Options, stop <-chan struct{}) (_ *Report, err
 	r := &run{
 		opt: opt, epoch: time.Now(), digest: digest{maphash.MakeSeed()}, target: target, floor: newFloor(),
 		id:   strconv.FormatUint(rand.Uint64(), 36), //nolint:gosec // no secret
-		rest: &http.Transport{MaxIdleConnsPerHost: 256}, audits: make(chan *agent, maxAgents), refusedN: map[string]int64{},
+		rest: &http.Transport{MaxIdleConnsPerHost: 256, IdleConnTimeout: idleTime}, audits: make(chan *agent, maxAgents), refusedN: map[string]int64{},
 	}
 	r.web = &http.Client{Transport: r.wires.transport(1024), Timeout: opt.Patience}
 	defer r.rest.CloseIdleConnections()

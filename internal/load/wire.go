@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // wire holds the connections of one client, so that they can be cut and paused. What it does to them is what a network does: the client is not told.
@@ -14,10 +15,13 @@ type wire struct {
 	paused chan struct{} // closed when the pause is over; nil: there is none
 }
 
+// idleTime is how long a connection is kept that nobody needs: what a moment of many requests took is given back soon.
+const idleTime = 10 * time.Second
+
 // transport makes a client's HTTP transport, whose connections are the wire's.
 func (w *wire) transport(idle int) *http.Transport {
 	w.conns = map[*wireConn]bool{}
-	return &http.Transport{DialContext: w.dial, MaxIdleConnsPerHost: idle}
+	return &http.Transport{DialContext: w.dial, MaxIdleConnsPerHost: idle, IdleConnTimeout: idleTime}
 }
 
 func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
