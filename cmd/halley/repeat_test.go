@@ -32,6 +32,7 @@ func TestKillAndRepeat(t *testing.T) {
 	c := startCrashChat(t, server.URL, 1)
 	takeAll(ctx, t, server.URL, "dana", 1)
 	pat, dana := newKeeper(), newKeeper()
+	danas := server.URL + "/api/v2/me/chats/" + c.id
 
 	sending, stop := context.WithCancel(ctx)
 	var senders sync.WaitGroup
@@ -48,7 +49,7 @@ func TestKillAndRepeat(t *testing.T) {
 			if i%4 == 3 {
 				text, body = "", `{"operationName":"AttachUserData","userData":{"n":%d}}`
 			}
-			dana.insist(sending, keyed{text, server.URL + "/api/v2/me/chats/" + c.id, "application/json", fmt.Sprintf(body, i), fmt.Sprint("key-", i)})
+			dana.insist(sending, keyed{text, danas, "application/json", fmt.Sprintf(body, i), fmt.Sprint("key-", i)})
 		}
 	})
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
