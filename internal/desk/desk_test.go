@@ -435,8 +435,12 @@ func TestRestart(t *testing.T) {
 		folder := t.TempDir()
 		h := open(t, folder, nil)
 		h.ready(dana)
-		held, offered, waits := h.customer("Ann"), h.customer("Bo"), h.customer("Cy")
-		synctest.Wait()
+		var came []desk.CustomerChat
+		for _, name := range []string{"Ann", "Bo", "Cy"} { // one after the other: who comes at the same moment has no turn
+			came = append(came, h.customer(name))
+			synctest.Wait()
+		}
+		held, offered, waits := came[0], came[1], came[2]
 		h.do(h.Operate(t.Context(), dana, held.ChatID, chat.Accept{}, nil))
 		h.stop()
 		pass(time.Hour)
