@@ -22,8 +22,9 @@ var setup = [...]string{
 	"PRAGMA temp_store(MEMORY)",
 }
 
-// readOnly is added for the handle that reads.
-const readOnly = "PRAGMA query_only(ON)"
+// reading is added for the handle that reads. Each of its connections has a cache of its own, for what the system's cache holds too: four as large as
+// the writer's would be most of the server's memory.
+var reading = []string{"PRAGMA query_only(ON)", "PRAGMA cache_size(-8000)"}
 
 // connector opens connections with their pragmas in our order; given in the driver's data source name they would be sorted by name.
 type connector struct {

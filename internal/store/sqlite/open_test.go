@@ -45,7 +45,7 @@ func TestPragmas(t *testing.T) {
 	defer s.Close()
 	want := map[string]string{
 		"busy_timeout": "5000", "journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "wal_autocheckpoint": "8000",
-		"cache_size": "-64000", "temp_store": "2",
+		"temp_store": "2",
 	}
 	read := func(query func(string) *sql.Row, name string) (v string) {
 		if err := query("PRAGMA " + name).Scan(&v); err != nil {
@@ -65,6 +65,9 @@ func TestPragmas(t *testing.T) {
 	}
 	if r, w := read(reader, "query_only"), read(writer, "query_only"); r != "1" || w != "0" {
 		t.Errorf("query_only is %s for reading and %s for writing", r, w)
+	}
+	if r, w := read(reader, "cache_size"), read(writer, "cache_size"); r != "-8000" || w != "-64000" {
+		t.Errorf("cache_size is %s for reading and %s for writing", r, w)
 	}
 }
 

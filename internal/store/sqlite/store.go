@@ -89,7 +89,7 @@ func (s *Store) open(ctx context.Context, opt Options) (err error) {
 	if s.write, err = openHandle(file, 1); err != nil {
 		return err
 	}
-	if s.read, err = openHandle(file, positive(opt.Readers, 4), readOnly); err != nil {
+	if s.read, err = openHandle(file, positive(opt.Readers, 4), reading...); err != nil {
 		return err
 	}
 	if err := migrate(ctx, s.write); err != nil {
