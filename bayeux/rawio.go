@@ -14,10 +14,13 @@ import (
 // that costs a third of all processor time.
 
 // pastMethods returns the way past the methods of conn, or nil where these must be used:
-// another type may do more than to pass bytes on.
+// another type may do more than to pass bytes on, unless it says that it does not.
 func pastMethods(conn net.Conn) syscall.RawConn {
 	if !rawIO {
 		return nil
+	}
+	if c, ok := conn.(interface{ PlainConn() net.Conn }); ok { // as Track explains
+		conn = c.PlainConn()
 	}
 	switch c := conn.(type) {
 	case *net.TCPConn:

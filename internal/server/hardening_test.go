@@ -248,6 +248,33 @@ func TestConnectionsAreCapped(t *testing.T) {
 	}
 }
 
+// bayeux may read and write past what counts the connections, and only closing is ours.
+func TestCappedConnectionIsPlain(t *testing.T) {
+	t.Parallel()
+	srv, err := New(testConfig(t, func(c *config.Config) { c.MaxConnections = 10 }), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	dial(t, srv.listener.Addr())
+	c, err := srv.listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, ok := c.(interface{ PlainConn() net.Conn })
+	if !ok {
+		t.Fatalf("a %T has no PlainConn", c)
+	}
+	if _, ok := plain.PlainConn().(*net.TCPConn); !ok {
+		t.Errorf("below it is a %T", plain.PlainConn())
+	}
+	_ = c.Close()
+	_ = c.Close()
+	if open, _ := srv.listener.figures(); open != 0 {
+		t.Errorf("%d are open", open)
+	}
+}
+
 func TestTooManyConnectionsAreClosedAtOnce(t *testing.T) {
 	t.Parallel()
 	srv := run(t, testConfig(t, func(c *config.Config) { c.MaxConnections = 10 }), Options{})
