@@ -81,7 +81,12 @@ func (rec *recorder) Write(b []byte) (int, error) {
 }
 
 // Flush makes the recorder an http.Flusher.
-func (rec *recorder) Flush() { _ = http.NewResponseController(rec.ResponseWriter).Flush() }
+func (rec *recorder) Flush() { _ = rec.FlushError() }
+
+// FlushError is found by http.ResponseController: bayeux must learn which answers did not leave.
+func (rec *recorder) FlushError() error {
+	return http.NewResponseController(rec.ResponseWriter).Flush()
+}
 
 // Hijack makes the recorder an http.Hijacker: websockets need it, and held polls, which are answered later. Those count as what they mostly become, 200, and for the
 // time until then.

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -191,4 +192,20 @@ func TestHijack(t *testing.T) {
 		_ = c.Close()
 		hs.Close()
 	}
+}
+
+// stuck is a connection that takes nothing.
+type stuck struct{ http.ResponseWriter }
+
+func (stuck) FlushError() error { return net.ErrClosed }
+
+// Handlers learn that an answer did not leave.
+func TestFlushFails(t *testing.T) {
+	t.Parallel()
+	h := NewMetrics(Build{}).HTTP(silent(), "/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := http.NewResponseController(w).Flush(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the error is %v", err)
+		}
+	}))
+	h.ServeHTTP(stuck{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/", nil))
 }
