@@ -22,12 +22,24 @@ import (
 // other it returns to hs, with the context that ConnContext gave it at first, and a ConnState of StateNew. In between ConnState and
 // SetKeepAlivesEnabled have no part in it, and the context of a request does not end when its client goes.
 //
+// A *net.TCPConn or *net.UnixConn is read and written past its methods, which costs less. A listener's own type of connection that has one of these below
+// it, and does nothing to bytes and errors but pass them on, says so by a method PlainConn() net.Conn that returns it; Close and the deadlines stay its own.
+//
 // Middleware that would add to a response when it is written has no part in that of the poll which was hijacked, nor of a connect that was held; what is in
 // the header before stays there.
 func (srv *Server) Track(hs *http.Server) {
 	t := newConnTracker(srv, hs)
 	srv.trackers.add(t)
-	connContext, connState := hs.ConnContext, hs.ConnState
+	hs.RegisterOnShutdown(t.closeSilent)
+	baseContext, connContext, connState := hs.BaseContext, hs.ConnContext, hs.ConnState
+	if baseContext != nil {
+		hs.BaseContext = func(l net.Listener) context.Context {
+			if l == t.wayBack { // what returns has its context
+				return context.Background()
+			}
+			return baseContext(l)
+		}
+	}
 	hs.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		if known := t.returning(c); known != nil {
 			return known.ctx
@@ -74,9 +86,19 @@ func (t *connTracker) returning(c net.Conn) *trackedConn {
 		return nil
 	}
 	tc := back.tracked
-	tc.setResting(false)
+	tc.returned(len(back.early) == 0)
 	t.conns.Store(c, tc)
 	return tc
+}
+
+// closeSilent closes what has returned and not spoken since, as the http.Server does at its end with what is idle. For new connections, which these are
+// to it, it would wait.
+func (t *connTracker) closeSilent() {
+	for c, tc := range t.conns.Range {
+		if tc.(*trackedConn).isSilent() {
+			_ = c.(net.Conn).Close()
+		}
+	}
 }
 
 func (t *connTracker) note(c net.Conn, state http.ConnState) {
@@ -111,6 +133,7 @@ type trackedConn struct {
 	raw      syscall.RawConn
 	requests int  // how often a request began on it
 	resting  bool // taken from net/http for a while (rest.go)
+	silent   bool // since it returned
 	ended    bool
 	pace     pace
 }
@@ -120,6 +143,20 @@ func (c *trackedConn) began() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests++
+	c.silent = false
+}
+
+// returned notes that net/http has it again.
+func (c *trackedConn) returned(silent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resting, c.silent = false, silent
+}
+
+func (c *trackedConn) isSilent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.silent
 }
 
 // begun tells how many requests have begun.

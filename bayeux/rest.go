@@ -61,7 +61,10 @@ func (x *exchange) rests(r *http.Request) bool {
 	if c == nil || x.http2 || r.Context().Value(trackedConnKey{}) != c || c.outer != nil { // of two servers the other would not know
 		return false
 	}
-	if r.Method == http.MethodGet && r.ContentLength != 0 { // nobody has read the body, and the next request comes after it
+	switch {
+	case r.Method == http.MethodGet && r.ContentLength != 0: // nobody has read the body, and the next request comes after it
+		return false
+	case !strings.HasPrefix(r.RequestURI, "/"): // with a host that counts more than the field
 		return false
 	}
 	return x.held != nil || c.begun() > 1 && 0 <= r.ContentLength && r.ContentLength < plainSize

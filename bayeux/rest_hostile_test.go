@@ -59,3 +59,52 @@ func TestBodyOfScriptIsNoRequest(t *testing.T) {
 		}
 	}
 }
+
+// A target in absolute form names the host that counts, which net/http knows how to find.
+func TestAbsoluteTargetStays(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		hosts := make(chan string, 3)
+		b := startInMemory(t, Options{}, func(b *bench) {
+			inner := b.http.Handler
+			b.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				hosts <- r.Host
+				inner.ServeHTTP(w, r)
+			})
+		})
+		conn, err := b.dial()
+		must(t, err)
+		defer conn.Close()
+		br := bufio.NewReader(conn)
+		for range 3 {
+			const messages = `[{"channel":"/x"}]`
+			go func() {
+				_, _ = fmt.Fprintf(conn, "POST http://desk.example/cometd HTTP/1.1\r\nHost: other.example\r\nContent-Length: %d\r\n\r\n%s", len(messages), messages)
+			}()
+			readResponse(t, br)
+			if host := <-hosts; host != "desk.example" {
+				t.Errorf("the host is %q", host)
+			}
+		}
+	})
+}
+
+// A connection that has returned and says nothing does not hold up the end of its http.Server.
+func TestSilentAfterReturn(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := startInMemory(t, Options{})
+		c := b.polling()
+		handshake(t, c, "")
+		conn, _ := b.atRest(c)
+		must(t, b.srv.Shutdown(t.Context()))
+		begun := time.Now()
+		must(t, b.http.Shutdown(t.Context()))
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if _, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Error("it is open")
+		}
+	})
+}

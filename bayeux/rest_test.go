@@ -3,6 +3,7 @@ package bayeux
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -277,6 +278,12 @@ func TestConnectionReturns(t *testing.T) {
 				w.Header().Set("X-Before", "kept")
 				srv.ServeHTTP(w, r)
 			}))
+			hs.Config.BaseContext = func(l net.Listener) context.Context {
+				if _, ok := l.Addr().(*net.TCPAddr); !ok {
+					t.Errorf("the hooks saw a listener on %T", l.Addr())
+				}
+				return context.Background()
+			}
 			hs.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 				mu.Lock()
 				defer mu.Unlock()
@@ -375,6 +382,42 @@ func TestUpgradeAfterRest(t *testing.T) {
 	r.text(`[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["websocket"]}]`)
 	if answer := r.readText(); !strings.Contains(answer, `"successful":true`) {
 		t.Error(answer)
+	}
+}
+
+// plainConn is a listener's own connection that leaves bytes alone.
+type plainConn struct {
+	net.Conn
+	below net.Conn
+}
+
+func (c plainConn) PlainConn() net.Conn { return c.below }
+
+// Track: what a connection's own type may do to bytes is not passed by, unless the type says that it does nothing.
+func TestPlainConn(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer ln.Close()
+	tcp, err := net.Dial("tcp", ln.Addr().String())
+	must(t, err)
+	defer tcp.Close()
+	secure := tls.Client(tcp, &tls.Config{ServerName: "desk.example"})
+	for i, tc := range []struct {
+		conn net.Conn
+		past bool
+	}{
+		{tcp, true},
+		{plainConn{tcp, tcp}, true},
+		{struct{ net.Conn }{tcp}, false},
+		{secure, false},
+		{plainConn{tcp, nil}, false},
+		{plainConn{tcp, secure}, false},
+		{plainConn{tcp, plainConn{tcp, tcp}}, false},
+	} {
+		if past := pastMethods(tc.conn) != nil; past != (tc.past && rawIO) {
+			t.Errorf("%d, a %T: %v", i, tc.conn, past)
+		}
 	}
 }
 
