@@ -3,14 +3,12 @@
 package adminapi
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"path"
 	"strconv"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -145,7 +143,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) (status 
 	case status == http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", "GET, HEAD")
 	case busy != nil:
-		w.Header().Set("Retry-After", strconv.Itoa(int(cmp.Or(busy.RetryAfter, time.Second)/time.Second)+1))
+		w.Header().Set("Retry-After", busy.Seconds())
 	case status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
 		fallthrough

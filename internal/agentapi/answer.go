@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -107,7 +106,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Basic realm="Halley", charset="UTF-8"`)
 	case errors.As(err, &busy):
-		w.Header().Set("Retry-After", retryAfter(busy.RetryAfter))
+		w.Header().Set("Retry-After", busy.Seconds())
 	case status == http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", "1")
 		fallthrough
@@ -118,11 +117,6 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	a.write(w, r, status, code, answer{{"statusMessage", text}})
-}
-
-// retryAfter is a wait in whole seconds, never shorter than it is.
-func retryAfter(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
 }
 
 // write writes a whole answer. It is encoded before the first byte leaves, so a value that cannot be encoded is still answered properly.

@@ -59,15 +59,6 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsNeverTooShort(t *testing.T) {
-	t.Parallel()
-	for d, want := range map[time.Duration]string{0: "0", 1: "1", time.Second: "1", 1001 * time.Millisecond: "2"} {
-		if got := retryAfter(d); got != want {
-			t.Errorf("%v: %s, want %s", d, got, want)
-		}
-	}
-}
-
 // TestChecksInOrder goes through the table of agent-api 4.0 (and 1.8, the feature): each row's fault is told although all faults of later rows are there, too.
 func TestChecksInOrder(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,11 @@ type TooManyError struct {
 
 func (e *TooManyError) Error() string {
 	return fmt.Sprintf("too many attempts to log in: wait %s and try again", max(e.RetryAfter.Round(time.Second), time.Second))
+}
+
+// Seconds is RetryAfter as the header of that name has it: whole seconds, never fewer.
+func (e *TooManyError) Seconds() string {
+	return strconv.FormatInt(int64((e.RetryAfter+time.Second-1)/time.Second), 10)
 }
 
 // Principal is who a request comes from.

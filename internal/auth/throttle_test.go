@@ -25,6 +25,15 @@ func wait(err error) time.Duration {
 	return -1
 }
 
+func TestRetryAfterIsNeverTooShort(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{0: "0", 1: "1", time.Second: "1", 1001 * time.Millisecond: "2"} {
+		if got := (&TooManyError{RetryAfter: d}).Seconds(); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
+
 // F1: one account. Known and unknown names are treated alike, attempt by attempt.
 func TestGuessingOneNameIsSlowedDownWhetherItExistsOrNot(t *testing.T) {
 	t.Parallel()
