@@ -187,8 +187,8 @@ type Options struct {
 	// OnSession is told of each new session before its handshake is answered.
 	OnSession func(*Session)
 	// OnPark is told of each session that is parked (DEL-14), and with false when its
-	// client is back: also of one that has come back from the SessionStore, which OnSession of this server does not know. Calls for one session may overlap, so count them. A session that
-	// ends while it is parked is told to OnEnd alone, where Session.Parked says so.
+	// client is back: also of one that has come back from the SessionStore, which OnSession of this server does not know. Calls for one session may overlap, so
+	// count them. A session that ends while it is parked is told to OnEnd alone, where Session.Parked says so.
 	OnPark func(s *Session, parked bool)
 	// OnEnd is told of each session that has ended, and why (SS-5).
 	OnEnd func(*Session, EndReason)

@@ -18,8 +18,8 @@ import (
 	"github.com/halley-chat/halley/internal/config"
 )
 
-// TestBackupAndRestore (I10, I5): a backup by another process while customers write has every message that was answered before. Restored in the place of data that went on,
-// it has no mixed history: desktops are told to shake hands, positions of before are refused, log-ins are over, and what is new arrives.
+// TestBackupAndRestore (I10, I5): a backup by another process while customers write has every message that was answered before. Restored in the place of data
+// that went on, it has no mixed history: desktops are told to shake hands, positions of before are refused, log-ins are over, and what is new arrives.
 func TestBackupAndRestore(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()

@@ -76,8 +76,8 @@ func (u *fragile) powerLoss() {
 	u.root = left
 }
 
-// TestPowerLoss (I2, I1): the power fails at random moments, of starting too, while customers send 200 messages a second. What was not made safe with fsync is lost,
-// torn or in another order; sometimes fsync has failed before. Every message whose send was answered is there, and nothing contradicts the rules for logs and feeds.
+// TestPowerLoss (I2, I1): the power fails at random moments, of starting too, while customers send 200 messages a second. What was not made safe with fsync
+// is lost, torn or in another order; sometimes fsync has failed before. Every message whose send was answered is there, and logs and feeds fit their rules.
 func TestPowerLoss(t *testing.T) {
 	cuts := powerCuts
 	if text := os.Getenv(powerCutsName); text != "" {

@@ -235,8 +235,8 @@ func (tr *troubled) told(trouble string) {
 	}
 }
 
-// TestDiskTrouble (I3): a full or read-only disk, and one that fails in writing or in fsync: what cannot be done is refused with clear errors on both APIs and is not there
-// afterwards, reads go on, health says so, CometD sessions stay, and all recovers by itself.
+// TestDiskTrouble (I3): a full or read-only disk, and one that fails in writing or in fsync: what cannot be done is refused with clear errors on both APIs
+// and is not there afterwards, reads go on, health says so, CometD sessions stay, and all recovers by itself.
 func TestDiskTrouble(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()

@@ -100,7 +100,8 @@ func readQuery(values url.Values) (query, error) {
 	return q, nil
 }
 
-// search returns the newest notifications that are asked for, newest first, and before which number to go on. Feeds are read upwards; their numbers have no gaps.
+// search returns the newest notifications that are asked for, newest first, and before which number to go on.
+// Feeds are read upwards; their numbers have no gaps.
 func (a *API) search(ctx context.Context, u *directory.User, q query) (found []notification, before int64, err error) {
 	heads, err := a.Store.Heads(ctx, []string{desk.Subscriber(u.ID)})
 	if err != nil {

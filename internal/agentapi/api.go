@@ -85,8 +85,8 @@ type API struct {
 	mux     *http.ServeMux
 }
 
-// New makes the API and introduces it to the desk, which will tell it of grown feeds, and to auth, which will tell it of ended log-ins. It must be called before
-// either of them is started.
+// New makes the API and introduces it to the desk, which will tell it of grown feeds, and to auth, which will tell it of ended log-ins. It must be called
+// before either of them is started.
 func New(cfg Config) (*API, error) {
 	if !strings.HasSuffix(cfg.Encoder.base, "/api/v2") {
 		return nil, fmt.Errorf("agent API: the public address %q must end in /api/v2", cfg.Encoder.base)

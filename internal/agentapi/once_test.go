@@ -11,9 +11,9 @@ import (
 	"github.com/halley-chat/halley/internal/directory"
 )
 
-// TestEveryPostMayBeRepeated does everything that can be done by POST under a key, and again, one after the other and at once: each time the answer is the first
-// one, byte for byte, nobody is told anything a second time, and another body under the key is refused (agent-api 1.4, B5). Whatever is added to the API must be
-// added here.
+// TestEveryPostMayBeRepeated does everything that can be done by POST under a key, and again, one after the other and at once: each time the answer is the
+// first one, byte for byte, nobody is told anything a second time, and another body under the key is refused (agent-api 1.4, B5). Whatever is added to the
+// API must be added here.
 func TestEveryPostMayBeRepeated(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A message with a name of its own may be sent again: the first answer comes again, and no second message. Another message under the name is refused, and so is a
-// name of another form. [2.0] Fault C8.
+// A message with a name of its own may be sent again: the first answer comes again, and no second message. Another message under the name is refused, and so
+// is a name of another form. [2.0] Fault C8.
 func TestClientMessageID(t *testing.T) {
 	t.Parallel()
 	o := open(t)

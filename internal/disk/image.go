@@ -18,8 +18,8 @@ const (
 	page   = 4096
 )
 
-// Image makes the folder that the power loss leaves behind. What was not made safe arrives by chance: none of it, all, or parts, in pieces of a sector or a page,
-// the later ones perhaps without the earlier ones.
+// Image makes the folder that the power loss leaves behind. What was not made safe arrives by chance: none of it, all, or parts, in pieces of a sector or a
+// page, the later ones perhaps without the earlier ones.
 func (d *Disk) Image(into string, random *rand.Rand) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -19,8 +19,8 @@ import (
 // socketName is set in the environment of a process that is about to become the watched one.
 const socketName = "HALLEY_TEST_DISK"
 
-// Under puts a disk under a command that has not been started: it will see what happens in the folder root. The test binary must call Main at the beginning of its TestMain,
-// since it is run in between. The goroutines of the Disk end with the process; Wait waits for them.
+// Under puts a disk under a command that has not been started: it will see what happens in the folder root. The test binary must call Main at the beginning
+// of its TestMain, since it is run in between. The goroutines of the Disk end with the process; Wait waits for them.
 func Under(cmd *exec.Cmd, root string) (*Disk, error) {
 	root, err := filepath.EvalSymlinks(root)
 	if err != nil {

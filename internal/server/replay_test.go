@@ -90,8 +90,8 @@ func refusedWith(err error, code int) bool {
 	return ok && reply.Code() == code
 }
 
-// RP-5, RP-2: a position is good for as long as what came after it is kept. One whose successors were deleted, one of another history of the feed, and one that was
-// never given are refused, also after a restart; the oldest that is kept is always to be had.
+// RP-5, RP-2: a position is good for as long as what came after it is kept. One whose successors were deleted, one of another history of the feed, and one
+// that was never given are refused, also after a restart; the oldest that is kept is always to be had.
 func TestReplayOfWhatIsGone(t *testing.T) {
 	t.Parallel()
 	srv := servertest.Start(t)

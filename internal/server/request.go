@@ -89,8 +89,8 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return n, err // io.EOF must stay io.EOF
 }
 
-// answerInTime gives a client so long to take an answer, from its first byte on: who does not read must not hold a connection, and the answer's memory, for ever.
-// http.Server's own WriteTimeout would begin with the request, and end polls that are held. A handler that sets a deadline of its own is left to it.
+// answerInTime gives a client so long to take an answer, from its first byte on: who does not read must not hold a connection, and the answer's memory, for
+// ever. http.Server's own WriteTimeout would begin with the request, and end polls that are held. A handler that sets a deadline of its own is left to it.
 func answerInTime(within time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(&timedAnswer{ResponseWriter: w, within: within}, r)

@@ -23,8 +23,8 @@ const (
 	resignTime = time.Second
 )
 
-// Run starts everything, calls ready (if it is not nil), and serves until ctx ends. Then it lets everybody go within Config.Drain and returns when nothing of it runs
-// any more. The error is nil if that is how it ended. A server runs once.
+// Run starts everything, calls ready (if it is not nil), and serves until ctx ends. Then it lets everybody go within Config.Drain and returns when nothing of
+// it runs any more. The error is nil if that is how it ended. A server runs once.
 func (s *Server) Run(ctx context.Context, ready func(Addrs)) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 
@@ -87,8 +87,8 @@ func (s *Server) httpServers() map[net.Listener]*http.Server {
 // Hurry ends a drain at once: connections are closed, and the store is still flushed. It may be called at any time, and more than once.
 func (s *Server) Hurry() { s.hurry() }
 
-// drain lets everybody go. From its first moment /readyz tells balancers to send nobody any more, and nothing is offered by this node. Held polls and sockets are answered over
-// the first two thirds of the time, so that the clients do not come back all at once; requests under way have until its end.
+// drain lets everybody go. From its first moment /readyz tells balancers to send nobody any more, and nothing is offered by this node. Held polls and sockets
+// are answered over the first two thirds of the time, so that the clients do not come back all at once; requests under way have until its end.
 func (s *Server) drain(servers map[net.Listener]*http.Server, endDemo func()) {
 	s.ready.Store(false)
 	s.log.Info("stopping", "within", s.cfg.Drain.String())

@@ -92,8 +92,8 @@ type Store interface {
 	// idempotency answers, log-ins not seen since, sessions that have ended, and of those of one subscriber all but the
 	// newest 1000. It returns how many rows went, also with an error. It first ends sessions that have expired.
 	//
-	// Feed rows, deliveries and answers go in the order in which they were written, up to the first that is not old: a clock that jumps can't tear a hole into a feed.
-	// Numbers go on where they were.
+	// Feed rows, deliveries and answers go in the order in which they were written, up to the first that is not old: a clock that jumps can't tear a hole into a
+	// feed. Numbers go on where they were.
 	Prune(ctx context.Context, before Horizons) (int64, error)
 
 	// Close lets the commits under way and in line end, refuses new ones with ErrClosed, and frees the data folder. Further calls do nothing.

@@ -29,7 +29,7 @@ type AgentOptions struct {
 	LoggedOut bool     // she does not log in to chat either
 }
 
-// Agent is an agent with a desktop: an HTTP log-in, a CometD session, and everything that was pushed to her. Her methods may be called from the test's goroutine.
+// Agent is an agent with a desktop: an HTTP log-in, a CometD session, and everything that was pushed to her. Her methods are for the test's goroutine.
 type Agent struct {
 	Name   string
 	ChatID string // of the chat she accepted last: what Say and the like are about

@@ -26,7 +26,8 @@ type Finding struct {
 const maxFindings = 100
 
 // Check reads the whole database of a data folder and returns what is not as it was written: nil if everything is. Also nothing that
-// contradicts the rules of the contract is passed over: logs and feeds without gaps, heads and counts that fit them, work of chats that exist, sessions that have not come further than their feeds.
+// contradicts the rules of the contract is passed over: logs and feeds without gaps, heads and counts that fit them, work of chats that exist, sessions that
+// have not come further than their feeds.
 //
 // A server may run on the folder meanwhile; nothing is written. It takes about as long as reading the file does. The error says
 // that there was nothing to check, or that ctx ended.
@@ -132,7 +133,7 @@ func (c *check) each(query string, do func(scan func(...any) error) error, args 
 	return rows.Err()
 }
 
-// schema: it is a database of ours, of today's form. An older one is looked at by SQLite alone: what it holds is moved into today's form first, by the next start.
+// schema: it is a database of ours, of today's form. An older one is looked at by SQLite alone: the next start moves what it holds into today's form.
 func (c *check) schema() error {
 	is, knows, err := schemaOf(c.ctx, c.tx)
 	switch {

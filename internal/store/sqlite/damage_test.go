@@ -106,8 +106,8 @@ const (
 	bitFlipsName = "HALLEY_TEST_BIT_FLIPS"
 )
 
-// TestFlippedBit (I4): whichever bit of the file or of its journal flips, that is found when the folder is opened, checked or read; else it has no effect. The last
-// transaction of the journal is left out: a power loss may tear it, and then it was answered to nobody.
+// TestFlippedBit (I4): whichever bit of the file or of its journal flips, that is found when the folder is opened, checked or read; else it has no effect.
+// The last transaction of the journal is left out: a power loss may tear it, and then it was answered to nobody.
 func TestFlippedBit(t *testing.T) {
 	t.Parallel()
 	dir := leftBehind(t)

@@ -9,11 +9,11 @@ import (
 	"os"
 )
 
-// SQLite takes the first frame of its journal that does not fit for the journal's end, as it must after a power loss: the last transaction, which nobody was told of,
-// may be torn. Were it a frame in the middle that has been damaged, everything behind it would be dropped without a word.
+// SQLite takes the first frame of its journal that does not fit for the journal's end, as it must after a power loss: the last transaction, which nobody was
+// told of, may be torn. Were it a frame in the middle that has been damaged, everything behind it would be dropped without a word.
 //
-// The two can be told apart. A transaction is written only when the one before it is on disk (synchronous=FULL). So a frame that follows the end of a transaction
-// proves that everything before it once was whole.
+// The two can be told apart. A transaction is written only when the one before it is on disk (synchronous=FULL). So a frame that follows the end of a
+// transaction proves that everything before it once was whole.
 
 // Sizes in the journal, and its first word, whose last bit is the order of the bytes in checksums.
 const (
