@@ -402,3 +402,59 @@ func TestAckOfNothingAfterCrash(t *testing.T) {
 		}
 	}
 }
+
+// DEL-14, CN-12: a session that missed what its stream has no longer, as after days without a server, starts afresh; it does not pass over the gap. One that
+// did not subscribe then has missed nothing.
+func TestPrunedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		pruned int64
+		news   []string
+		goesOn bool
+	}{
+		"some":     {2, []string{"2", "3", "4"}, false},
+		"all":      {3, []string{"2", "3"}, false},
+		"older":    {1, []string{"2", "3"}, true},
+		"had them": {1, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			overRestarts(t, func() Options { return Options{} }, func(t *testing.T, l *lasting, transport Transport, ack bool, restart func()) {
+				r := l.newReader(transport, ack, "/n")
+				l.tell("/n", "1")
+				r.next(1)
+				r.connect(`,"advice":{"timeout":10}`)
+				idle := l.open(CallbackPolling)
+				shake(t, idle, "")
+				idle.ask(connectMessage("1", `,"advice":{"timeout":0}`))
+				pass(time.Second)
+				restart()
+				for _, n := range tt.news {
+					l.tell("/n", n)
+				}
+				l.j.prune(tt.pruned)
+				r.again()
+				got, reply := r.connect(`,"advice":{"timeout":10}`)
+				if tt.goesOn {
+					if got == "" && len(tt.news) > 0 {
+						got = r.next(len(tt.news))
+					}
+					if got != strings.Join(tt.news, " ") || !strings.Contains(reply, `"successful":true`) {
+						t.Errorf("%q %s", got, reply)
+					}
+					return
+				}
+				if got != "" || !strings.Contains(reply, "402::") || !strings.Contains(reply, `"handshake"`) {
+					t.Errorf("passed over what is gone: %q %s", got, reply)
+				}
+				synctest.Wait()
+				if _, ok := l.sh.row(r.c.id()); ok {
+					t.Error("the row is kept")
+				}
+				if got := idle.ask(connectMessage("2", `,"advice":{"timeout":0}`)); !strings.Contains(got[len(got)-1], `"successful":true`) {
+					t.Error(got)
+				}
+			})
+		})
+	}
+}

@@ -69,6 +69,7 @@ const (
 	EndShutdown
 	EndUncertain // a session with replay, when it cannot be told what arrived (RP-6)
 	EndInactive  // it did nothing but connect for too long (AC-1)
+	EndTooOld    // its stream has no longer what it was to get next (DEL-14)
 )
 
 // String returns a word for logs.
@@ -90,6 +91,8 @@ func (r EndReason) String() string {
 		return "uncertain what arrived"
 	case EndInactive:
 		return "inactive"
+	case EndTooOld:
+		return "what it missed is not kept"
 	case EndShutdown:
 		return "server shut down"
 	}

@@ -464,7 +464,7 @@ func (k *socket) detach(s *Session) {
 // The session's lock is held.
 func (k *socket) sessionEnded(why EndReason) {
 	switch why {
-	case EndDisconnected, EndUncertain: // the client closes (DC-4), or shakes hands anew (RP-6)
+	case EndDisconnected, EndUncertain, EndTooOld: // the client closes (DC-4), or shakes hands anew (RP-6, DEL-14)
 	case EndByServer, EndInactive: // DC-6
 		k.srv.after(disconnectGrace, func() { k.close(ws.StatusNormalClosure) })
 		k.kick()

@@ -18,7 +18,8 @@ type Source interface {
 	// Head returns the highest number of the stream so far.
 	Head(ctx context.Context, stream string) (int64, error)
 	// After returns the entries numbered above after, ascending, at most limit. The
-	// oldest that is kept comes after 0.
+	// oldest that is kept comes after 0. A session that was to get some that are not
+	// kept any more ends, so that its client starts afresh.
 	After(ctx context.Context, stream string, after int64, limit int) ([]Entry, error)
 }
 
@@ -30,7 +31,7 @@ type Entry struct {
 	Data    jsontext.Value
 }
 
-// Wake says that a stream has grown to head. It never blocks, and calls
+// Wake says that a stream has grown to head, which After can read. It never blocks, and calls
 // in quick succession cost one reading. It is safe to lose: a connect asks for the
 // head itself when that was last done more than 30 s ago.
 func (srv *Server) Wake(stream string, head int64) {
@@ -166,12 +167,21 @@ func (srv *Server) readRecords(ctx context.Context, stream string, after int64) 
 }
 
 // offer gives s those of the entries that its subscriptions match, as the page
-// after a position. head was known before they were read.
+// after a position. head was known before they were read. A session to which
+// something is missing between the position and the first entry ends.
 func (s *Session) offer(after, head int64, records []record) {
 	s.mu.Lock()
 	subs := s.lend()
 	version := s.changes
 	s.mu.Unlock()
+	kept := head // what follows it is there
+	if len(records) > 0 {
+		kept = records[0].n - 1
+	}
+	if kept > after && s.removeIf(EndTooOld, func() bool { return s.changes == version && s.cur.sent == after && anyBelow(subs, kept) }) {
+		s.srv.opt.Logger.Warn("a session cannot go on: messages that it did not get are not kept any more", "user", s.principal.User, "session", s.handle())
+		return
+	}
 	p := s.choose(after, records, subs)
 
 	s.mu.Lock()
@@ -180,7 +190,7 @@ func (s *Session) offer(after, head int64, records []record) {
 		return // chosen by subscriptions of a moment ago: whoever needs it reads again
 	}
 	if p.to == after {
-		p.to = max(after, head) // the head was announced, yet there is nothing: pruned
+		p.to = max(after, head) // there is nothing any more that it would have got
 	}
 	if s.cur.offer(p) {
 		if len(p.events) > 0 {
@@ -190,6 +200,16 @@ func (s *Session) offer(after, head int64, records []record) {
 		}
 		s.flush()
 	}
+}
+
+// anyBelow reports whether one of the subscriptions begins before a position.
+func anyBelow(subs map[string]int64, n int64) bool {
+	for _, from := range subs {
+		if from < n {
+			return true
+		}
+	}
+	return false
 }
 
 // choose makes a page of the entries that the subscriptions match: each once,

@@ -75,6 +75,9 @@ func (j *journal) fail() error {
 
 func (j *journal) setBroken(b bool) { j.mu.Lock(); j.broken = b; j.mu.Unlock() }
 
+// prune deletes the first n entries of each stream.
+func (j *journal) prune(n int64) { j.mu.Lock(); j.pruned = n; j.mu.Unlock() }
+
 // tell appends and wakes.
 func (b *bench) tell(user, channel string, data ...string) {
 	b.srv.Wake(user, b.srv.opt.Source.(*journal).add(user, channel, data...))
