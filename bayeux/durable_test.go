@@ -247,37 +247,3 @@ func TestRestart(t *testing.T) {
 		}
 	})
 }
-
-// DEL-14: a session whose stream has lost what it missed, since no server ran for long, does not go on as if there had been nothing: its client is told to
-// begin anew (CN-12). One that missed nothing goes on.
-func TestStreamPrunedMeanwhile(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		pruned int64
-		goesOn bool
-	}{"nothing of what it missed": {2, true}, "the first of it": {3, false}, "all of it": {4, false}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			bubble(t, func(t *testing.T) {
-				l := startLasting(t, Options{})
-				r := l.newReader(LongPolling, false, "/n")
-				l.tell("/n", "1", "2")
-				if got, _ := r.connect(`,"advice":{"timeout":20}`); got != "1 2" {
-					t.Fatal(got)
-				}
-				r.connect(`,"advice":{"timeout":20}`)
-				l.stop()
-				l.j.add("dana", "/n", "3", "4")
-				l.j.mu.Lock()
-				l.j.pruned = tt.pruned
-				l.j.mu.Unlock()
-				l.begin()
-				got, reply := r.connect("")
-				if goesOn := strings.Contains(reply, `"successful":true`); goesOn != tt.goesOn || tt.goesOn && got != "3 4" ||
-					!tt.goesOn && (got != "" || !strings.Contains(reply, "402")) {
-					t.Errorf("got %q, %s", got, reply)
-				}
-			})
-		})
-	}
-}

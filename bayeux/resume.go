@@ -68,12 +68,8 @@ func (x *exchange) takeUp(ctx context.Context, id string, key SessionKey) (*Sess
 	if err != nil {
 		return nil, err
 	}
-	kept, err := srv.keeps(ctx, row.Stream, row.Place.Confirmed, head)
-	if err != nil {
-		return nil, err
-	}
-	if !kept || !s.findPlace(head, left) {
-		srv.opt.Logger.Info("a session cannot go on after a restart: what it missed is gone, or it cannot be told what arrived", "user", row.Principal.User, "session", row.Handle)
+	if !s.findPlace(head, left) {
+		srv.opt.Logger.Info("a session cannot go on after a restart: it cannot be told what arrived", "user", row.Principal.User, "session", row.Handle)
 		return nil, errors.Join(guarded(func() error { return srv.opt.Sessions.Delete(ctx, key) }), ErrNoSession)
 	}
 	s.principal = x.peer.Principal // the same user, perhaps with another log-in (SS-10)
@@ -106,15 +102,6 @@ func (x *exchange) takeUp(ctx context.Context, id string, key SessionKey) (*Sess
 	srv.sessions.learn(row.Stream, head, time.Time{}) // what came since is learnt by whoever connects
 	srv.channels.restore(s)
 	return s, nil
-}
-
-// keeps reports whether all of a stream that follows a position is there still: a server may have been away for longer than that.
-func (srv *Server) keeps(ctx context.Context, stream string, after, head int64) (bool, error) {
-	if after >= head {
-		return true, nil
-	}
-	next, err := srv.sourceAfter(ctx, stream, after, 1)
-	return len(next) > 0 && (next[0].N == after+1 || after == 0), err
 }
 
 // restored makes a session of its row. Nobody else knows it yet.
