@@ -65,17 +65,16 @@ var mayImport = []line{
 		"internal/directory", "internal/probe", "internal/store/", "internal/telemetry", "internal/webui",
 	}},
 	{"internal/server/servertest", []string{"bayeuxclient", "internal/"}},
-	{"internal/proc", nil},
-	{"internal/load", []string{"bayeuxclient", "internal/config", "internal/customer", "internal/directory", "internal/proc"}},
+	{"internal/process", nil},
+	{"internal/load", []string{"bayeuxclient", "internal/config", "internal/customer", "internal/directory", "internal/process"}},
 	{"internal/doctor", []string{"internal/config", "internal/probe", "internal/store/"}},
 	{"cmd/halley", []string{
 		"internal/auth", "internal/config", "internal/customer", "internal/doctor", "internal/load", "internal/server", "internal/store/", "internal/telemetry",
 	}},
 	{"interop/driver", nil},
 	{"interop/", []string{"bayeux/", "bayeuxclient", "internal/line", "interop/driver"}},
-	{"bench/process", []string{"internal/proc"}},
 	{"bench/", []string{"bayeux/", "bayeuxclient", "bench/", "internal/"}},
-	{"interop/unbroken", []string{"bayeuxclient", "bench/process", "interop/driver", "internal/"}},
+	{"interop/unbroken", []string{"bayeuxclient", "interop/driver", "internal/"}},
 }
 
 // pkg is what `go list -json` tells of a package.

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 // peer is a server that is measured. While it runs, it is a process of its own on a port of its own.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 // workload is one thing that is asked of every peer.

@@ -24,7 +24,7 @@ import (
 	"time"
 
 	"github.com/halley-chat/halley/bench/bare"
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/load"
 )
 

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 func main() {

@@ -19,7 +19,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/load"
 )
 

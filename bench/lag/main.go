@@ -24,7 +24,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/config"
 	"github.com/halley-chat/halley/internal/load"
 )

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/line"
 )
 

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/halley-chat/halley/bayeuxclient"
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/config"
 )
 

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 // A customer and an agent repeat under its key whatever has got no clear answer, while the server is killed again and again. Everything is done exactly once,

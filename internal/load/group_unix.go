@@ -8,4 +8,7 @@ import (
 )
 
 // ownGroup keeps a terminal's Ctrl-C from the process: it is for the load, which ends the process itself.
-func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+func ownGroup(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return nil
+}

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/halley-chat/halley/internal/proc"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 // Sample is what the server took at a moment.
@@ -52,9 +52,9 @@ const (
 
 func newWatch(t *target) *watch {
 	w := &watch{target: t, began: time.Now()}
-	w.own, _ = proc.CPU(os.Getpid()) // 0 where it is not known
+	w.own, _ = process.CPU(os.Getpid()) // 0 where it is not known
 	w.pid = t.pid()
-	w.seen, _ = proc.CPU(w.pid) // as above
+	w.seen, _ = process.CPU(w.pid) // as above
 	return w
 }
 
@@ -86,11 +86,11 @@ func (w *watch) look() {
 	if pid != w.pid {
 		w.pid, w.seen = pid, 0
 	}
-	if now, err := proc.CPU(pid); err == nil {
+	if now, err := process.CPU(pid); err == nil {
 		w.used += now - w.seen
 		w.seen = now
 	}
-	if rss, err := proc.Resident(pid); err == nil {
+	if rss, err := process.Resident(pid); err == nil {
 		w.costs.Peak = max(w.costs.Peak, rss)
 	}
 }
@@ -102,8 +102,8 @@ func (w *watch) sample(ctx context.Context) int {
 		return 0
 	}
 	s := Sample{Seconds: time.Since(w.began).Seconds(), Goroutines: goroutines(ctx, w.target.url)}
-	s.Resident, _ = proc.Resident(pid) // 0 where it is not known
-	s.Files, _ = proc.Files(pid)       // as above
+	s.Resident, _ = process.Resident(pid) // 0 where it is not known
+	s.Files, _ = process.Files(pid)       // as above
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s.Resident == 0 {
@@ -129,7 +129,7 @@ func (w *watch) sum(took time.Duration) Costs {
 	c := w.costs
 	c.CPU = w.used.Seconds()
 	c.Cores = c.CPU / took.Seconds()
-	if own, err := proc.CPU(os.Getpid()); err == nil {
+	if own, err := process.CPU(os.Getpid()); err == nil {
 		c.OwnCPU = (own - w.own).Seconds()
 	}
 	return c

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 // report is what came of a run.

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/halley-chat/halley/bench/process"
+	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/interop/driver"
 )
 

@@ -1,5 +1,4 @@
-// Package proc reads what a process costs from Linux's /proc.
-package proc
+package process
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-// Package process runs the real server binary, for benchmarks and for tests that kill it, and reads its figures from the operating system.
+// Package process runs the real server binary, for loads and benchmarks and for tests that kill it, and reads from the operating system what it costs.
 package process
 
 import (
@@ -17,8 +17,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/halley-chat/halley/internal/proc"
 )
 
 // Server is a running halley serve, or what Run has started.
@@ -26,7 +24,8 @@ type Server struct {
 	URL     string
 	Started time.Duration // from exec to the first answer of /readyz
 	cmd     *exec.Cmd
-	remove  string // a folder of ours, to go with the server
+	reading chan struct{} // closed when its log has been read; nil: it has not said where it listens
+	remove  string        // a folder of ours, to go with the server
 }
 
 // Options say how to run the server. Only Binary is needed.
@@ -39,7 +38,16 @@ type Options struct {
 	Log    io.Writer             // gets what the server logs after its address; nil: nobody
 }
 
-// Start runs the binary with demo data and without scripted customers, and returns when it is ready.
+// A server has so long to be ready, since it may have much to look through, and to stop, which is more than it drains for. Then it is killed.
+const (
+	startTime = 2 * time.Minute
+	stopTime  = time.Minute
+)
+
+// readyPoll is the time between two questions whether it is ready.
+const readyPoll = time.Millisecond
+
+// Start runs the binary with demo data and without scripted customers, and returns when it is ready. It is killed when ctx ends.
 func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	s := &Server{}
 	defer func() {
@@ -71,21 +79,39 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s (build it with `make build`): %w", o.Binary, err)
 	}
-	if s.URL, err = address(log, o.Log); err != nil {
+	late := time.AfterFunc(startTime, s.kill)
+	defer late.Stop()
+	if err := s.listens(log, o.Log); err != nil {
 		return nil, err
 	}
-	for ctx.Err() == nil {
-		res, err := http.Get(s.URL + "/readyz")
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	s.Started = time.Since(began)
+	return s, nil
+}
+
+// ready waits for /readyz.
+func (s *Server) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/readyz", nil)
 		if err != nil {
-			continue
+			return err
 		}
-		res.Body.Close()
-		if res.StatusCode == http.StatusOK {
-			s.Started = time.Since(began)
-			return s, nil
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-time.After(readyPoll):
+		case <-ctx.Done():
+			return fmt.Errorf("the server is not ready: %w", ctx.Err())
 		}
 	}
-	return nil, ctx.Err()
 }
 
 // Run starts any server that prints "listening ADDRESS" on its standard output, and returns when it has.
@@ -99,7 +125,7 @@ func Run(cmd *exec.Cmd) (_ *Server, err error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
-	if s.URL, err = address(out, nil); err != nil {
+	if err := s.listens(out, nil); err != nil {
 		return nil, errors.Join(err, s.Kill())
 	}
 	s.Started = time.Since(began)
@@ -108,8 +134,8 @@ func Run(cmd *exec.Cmd) (_ *Server, err error) {
 
 var listening = regexp.MustCompile(`listening.*?(127\.0\.0\.1:\d+)`)
 
-// address reads the log until the server names its address, and goes on reading, for rest, so that the server never waits for us.
-func address(log io.Reader, rest io.Writer) (string, error) {
+// listens reads the log until the server names its address, and goes on reading, for rest, so that the server never waits for us.
+func (s *Server) listens(log io.Reader, rest io.Writer) error {
 	if rest == nil {
 		rest = io.Discard
 	}
@@ -118,17 +144,24 @@ func address(log io.Reader, rest io.Writer) (string, error) {
 	for lines.Scan() {
 		last = lines.Text()
 		if m := listening.FindStringSubmatch(last); m != nil {
-			go io.Copy(rest, log) // ends with the process
-			return "http://" + m[1], nil
+			s.URL = "http://" + m[1]
+			s.reading = make(chan struct{})
+			go func() {
+				defer close(s.reading)
+				_, _ = io.Copy(rest, log) // ends with the process
+			}()
+			return nil
 		}
 	}
-	return "", fmt.Errorf("the server ended before it listened: %s", last)
+	return fmt.Errorf("the server ended before it listened: %s", last)
 }
 
 // Stop has the server end by itself, and returns its exit status as an error.
 func (s *Server) Stop() error {
+	late := time.AfterFunc(stopTime, s.kill)
+	defer late.Stop()
 	err := s.cmd.Process.Signal(syscall.SIGTERM)
-	return errors.Join(err, s.cmd.Wait(), os.RemoveAll(s.remove))
+	return errors.Join(err, s.wait(), os.RemoveAll(s.remove))
 }
 
 // Kill ends the server with SIGKILL.
@@ -137,15 +170,30 @@ func (s *Server) Kill() error {
 		return os.RemoveAll(s.remove)
 	}
 	err := s.cmd.Process.Kill()
-	s.cmd.Wait() // that it was killed is no news
+	_ = s.wait() // that it was killed is no news
 	return errors.Join(err, os.RemoveAll(s.remove))
 }
 
+// kill is Kill for a server that somebody waits for.
+func (s *Server) kill() { _ = s.cmd.Process.Kill() }
+
+// wait returns when the process and the reading of its log have ended.
+func (s *Server) wait() error {
+	err := s.cmd.Wait()
+	if s.reading != nil {
+		<-s.reading
+	}
+	return err
+}
+
+// PID is the server's process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
 // Resident is the server's resident memory in bytes.
-func (s *Server) Resident() (int64, error) { return proc.Resident(s.cmd.Process.Pid) }
+func (s *Server) Resident() (int64, error) { return Resident(s.PID()) }
 
 // CPU is the processor time that the server has used so far.
-func (s *Server) CPU() (time.Duration, error) { return proc.CPU(s.cmd.Process.Pid) }
+func (s *Server) CPU() (time.Duration, error) { return CPU(s.PID()) }
 
 // Machine describes where a benchmark ran: date, processor, cores, Go, commit.
 func Machine() string {
