@@ -248,6 +248,24 @@ func TestDrainOfManyHeldConnects(t *testing.T) {
 	})
 }
 
+// A drain takes no time for sessions that have nothing open.
+func TestDrainOfIdleSessions(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		b := startInMemory(t, Options{})
+		for range 20 {
+			handshake(t, b.polling(), "")
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		begin := time.Now()
+		must(t, b.srv.Shutdown(ctx))
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 // 11.3, WS-23: while the server shuts down, nothing begins on any transport.
 func TestNothingBeginsAtShutdown(t *testing.T) {
 	t.Parallel()

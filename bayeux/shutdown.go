@@ -118,17 +118,18 @@ func (srv *Server) stop() {
 func (srv *Server) sendAway(ctx context.Context, over time.Duration) {
 	var leave []func()
 	for _, s := range srv.sessions.all() {
-		leave = append(leave, s.sendAway)
+		if s.hasOpen() {
+			leave = append(leave, s.sendAway)
+		}
 	}
-	for _, k := range srv.sockets.list() { // those without a session among them
-		leave = append(leave, func() {
-			s, unlock := k.lock()
-			serves := s != nil && s.sock == k && s.ended == 0
-			unlock()
-			if !serves {
-				k.close(ws.StatusGoingAway)
-			}
-		})
+	for _, k := range srv.sockets.list() {
+		if !k.serves() {
+			leave = append(leave, func() {
+				if !k.serves() {
+					k.close(ws.StatusGoingAway)
+				}
+			})
+		}
 	}
 	rand.Shuffle(len(leave), func(i, j int) { leave[i], leave[j] = leave[j], leave[i] })
 	start := time.Now()
@@ -141,6 +142,20 @@ func (srv *Server) sendAway(ctx context.Context, over time.Duration) {
 		}
 		f()
 	}
+}
+
+// serves reports whether a session sends on the socket.
+func (k *socket) serves() bool {
+	s, unlock := k.lock()
+	defer unlock()
+	return s != nil && s.sock == k && s.ended == 0
+}
+
+// hasOpen reports whether a session has something open. No connect is held any more that was not when the drain began.
+func (s *Session) hasOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held != nil || s.sock != nil
 }
 
 // sendAway ends what a session has open.
