@@ -24,8 +24,8 @@ import (
 	"time"
 
 	"github.com/halley-chat/halley/bench/bare"
-	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/load"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 func main() {

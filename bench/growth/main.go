@@ -19,8 +19,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/load"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 func main() {

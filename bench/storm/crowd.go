@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/halley-chat/halley/bayeuxclient"
-	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/config"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 // atOnce is how many requests of its own the crowd has under way.

@@ -19,8 +19,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/line"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 func main() {
