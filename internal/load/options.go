@@ -20,10 +20,6 @@ type Options struct {
 	Service string // of Server, for customers
 	PID     int    // process of Server, to tell what it costs; 0: unknown
 
-	// Restarter ends the server and starts it again at the same address; kill says that it may not say good-bye. It is for a Server that the
-	// caller has started; the one started here has its own.
-	Restarter func(kill bool) error
-
 	Agents    int
 	Customers int           // chats at the same time; 0: three for each agent
 	Rate      PerSecond     // texts, of customers and agents together; 0: as fast as it goes
@@ -112,7 +108,7 @@ func (o Options) checkServer() error {
 		return fmt.Errorf("users: %d agents cannot log in as %d users: name more of them, or take fewer agents", o.Agents, len(o.Users))
 	case o.Service == "":
 		return errors.New("service: name a chat service of the server, such as support")
-	case o.Restart > 0 && o.Restarter == nil:
+	case o.Restart > 0:
 		return errors.New("restart: only a server that was started for the load is restarted: leave out the server, or the restarts")
 	}
 	return nil

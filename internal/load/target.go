@@ -20,7 +20,7 @@ type target struct {
 	url     string
 	service string
 	users   []User
-	restart func(kill bool) error // nil: it cannot be restarted
+	restart func(kill bool) error // nil: it was not started here
 	stop    func() error
 
 	mu  sync.Mutex
@@ -44,7 +44,7 @@ func (t *target) setPID(pid int) {
 func find(ctx context.Context, o Options) (*target, error) {
 	if o.Server != "" {
 		return &target{
-			url: strings.TrimRight(o.Server, "/"), service: o.Service, users: o.Users, restart: o.Restarter, stop: func() error { return nil }, now: o.PID,
+			url: strings.TrimRight(o.Server, "/"), service: o.Service, users: o.Users, stop: func() error { return nil }, now: o.PID,
 		}, nil
 	}
 	return launch(ctx, o)
