@@ -24,9 +24,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/config"
 	"github.com/halley-chat/halley/internal/load"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 const (
@@ -96,9 +96,17 @@ func measure(ctx context.Context, binary string, sessions int, rate float64, len
 		parked   int
 		err      error
 	}
+	reads, end := context.WithCancel(ctx)
+	defer end()
 	read := func(at time.Duration, to chan<- reading) {
-		time.Sleep(at)
 		var r reading
+		select {
+		case <-time.After(at):
+		case <-reads.Done():
+			r.err = errors.New("the load ended too early")
+			to <- r
+			return
+		}
 		if r.resident, r.err = s.Resident(); r.err == nil {
 			r.parked, r.err = metric(ctx, s.URL, "halley_cometd_parked")
 		}
@@ -112,6 +120,7 @@ func measure(ctx context.Context, binary string, sessions int, rate float64, len
 		Duration: settle + length + margin, WebSocket: 1, Texts: 1000, Replies: 0.3, Poll: 5 * time.Second, Patience: time.Minute, Window: 1,
 		Stopping: load.ByTerm, Seed: 1,
 	}, nil)
+	end()
 	before, after := <-first, <-last
 	if err := errors.Join(err, before.err, after.err); err != nil {
 		return 0, err
