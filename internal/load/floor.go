@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -65,13 +66,10 @@ func (f *floor) enter(chatID string, a *agent) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r := f.room(chatID)
-	for _, other := range r.in {
-		if other == a {
-			return
-		}
+	if !slices.Contains(r.in, a) {
+		r.in = append(r.in, a)
+		f.touch()
 	}
-	r.in = append(r.in, a)
-	f.touch()
 }
 
 func (f *floor) leave(chatID string, a *agent) {
@@ -81,12 +79,9 @@ func (f *floor) leave(chatID string, a *agent) {
 	if r == nil {
 		return
 	}
-	for i, other := range r.in {
-		if other == a {
-			r.in = append(r.in[:i:i], r.in[i+1:]...)
-			f.touch()
-			return
-		}
+	if i := slices.Index(r.in, a); i >= 0 {
+		r.in = append(r.in[:i:i], r.in[i+1:]...) // a copy: others read the old one
+		f.touch()
 	}
 }
 

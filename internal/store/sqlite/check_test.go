@@ -62,11 +62,7 @@ func TestCheck(t *testing.T) {
 			t.Parallel()
 			s := openTemp(t)
 			defer s.Close()
-			for seq := range int64(4) {
-				if _, err := s.Commit(t.Context(), crashBatch("c", seq+1, "agent:dana")); err != nil {
-					t.Fatal(err)
-				}
-			}
+			commitFour(t, s)
 			if err := s.InsertSession(t.Context(), store.Session{Handle: "h", Subscriber: "agent:dana", Term: 1, Place: store.Place{Confirmed: feedNumber(s.epoch, 0)}}, time.Now()); err != nil {
 				t.Fatal(err)
 			}
@@ -91,16 +87,22 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// What was pruned is not missing.
-func TestCheckPruned(t *testing.T) {
-	t.Parallel()
-	s := openTemp(t)
-	defer s.Close()
+// commitFour writes four events of one chat, each with its notification.
+func commitFour(t *testing.T, s *Store) {
+	t.Helper()
 	for seq := range int64(4) {
 		if _, err := s.Commit(t.Context(), crashBatch("c", seq+1, "agent:dana")); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// What was pruned is not missing.
+func TestCheckPruned(t *testing.T) {
+	t.Parallel()
+	s := openTemp(t)
+	defer s.Close()
+	commitFour(t, s)
 	if n, err := s.Prune(t.Context(), store.Horizons{Feed: time.Now(), Batch: 1}); err != nil || n == 0 {
 		t.Fatalf("%d rows pruned, %v", n, err)
 	}

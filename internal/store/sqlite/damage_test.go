@@ -268,11 +268,7 @@ func TestDamagedRow(t *testing.T) {
 	t.Parallel()
 	s := openTemp(t)
 	defer s.Close()
-	for seq := range int64(4) {
-		if _, err := s.Commit(t.Context(), crashBatch("c", seq+1, "agent:dana")); err != nil {
-			t.Fatal(err)
-		}
-	}
+	commitFour(t, s)
 	s.onWriter(t, `UPDATE event SET body = '{"a":1}' WHERE seq = 2`)
 	s.onWriter(t, `DELETE FROM feed WHERE n = 3`)
 	if _, err := s.Events(t.Context(), "c", 2, 0); err != nil {
