@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/halley-chat/halley/bayeuxclient"
-	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/config"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 // TestBackupAndRestore (I10, I5): a backup by another process while customers write has every message that was answered before. Restored in the place of data

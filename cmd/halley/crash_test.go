@@ -18,9 +18,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/directory"
+	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/store"
 	"github.com/halley-chat/halley/internal/store/sqlite"
 )

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/halley-chat/halley/bayeuxclient"
-	"github.com/halley-chat/halley/internal/process"
 	"github.com/halley-chat/halley/internal/disk"
+	"github.com/halley-chat/halley/internal/process"
 )
 
 // powerCuts is how often TestPowerLoss cuts the power, unless the environment has a number.
