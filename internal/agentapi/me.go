@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/halley-chat/halley/bayeux"
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
 )
@@ -151,8 +150,7 @@ func (a *API) endSession(c *call, q request) (answer, error) {
 		// A late repetition finishes what the first request began, should that have been cut short; who has logged in since is not its business (B5).
 		login = receipt.By
 	}
-	a.bayeux.Revoke(func(p bayeux.Principal) bool { return p.Login == login })
-	return nil, a.Auth.End(ctx, login)
+	return nil, errors.Join(a.endSessions(ctx, login), a.Auth.End(ctx, login))
 }
 
 // setState runs a readiness operation on one medium, or with medium "" on all of the session. others are further operations of the same address, for the

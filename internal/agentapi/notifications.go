@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/halley-chat/halley/bayeux"
 	"github.com/halley-chat/halley/internal/desk"
@@ -57,11 +58,19 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 	}
 	a.Desk.Watch(server.Wake)
 	a.Auth.InUse(a.living.has)
-	// Whose log-in has ended is not told anything more (DC-7).
 	a.Auth.OnEnd(func(login string) {
-		server.Revoke(func(p bayeux.Principal) bool { return p.Login == login })
+		if err := a.endSessions(context.Background(), login); err != nil {
+			a.Logger.Warn("CometD sessions of an ended log-in are still stored", "login", login, "error", err)
+		}
 	})
 	return server, nil
+}
+
+// endSessions sees to it that whose log-in ends is not told anything more (DC-7), also where only the store knows the session since the server was started.
+func (a *API) endSessions(ctx context.Context, login string) error {
+	err := a.Sessions.EndSessionsOf(ctx, login, time.Now()) // first: from now on none comes back
+	a.bayeux.Revoke(func(p bayeux.Principal) bool { return p.Login == login })
+	return err
 }
 
 // notifications serves CometD to those who are known. Strangers get 401 before the protocol begins (agent-api 2.1); only the preflight of a browser, which

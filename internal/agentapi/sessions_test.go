@@ -1,10 +1,15 @@
 package agentapi
 
 import (
+	"crypto/sha256"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/halley-chat/halley/bayeux"
 	"github.com/halley-chat/halley/bayeux/sessionstoretest"
+	"github.com/halley-chat/halley/bayeuxclient"
+	"github.com/halley-chat/halley/internal/store"
 	"github.com/halley-chat/halley/internal/store/sqlite"
 )
 
@@ -23,6 +28,31 @@ func TestSessionStore(t *testing.T) {
 		})
 		return sessions{db}
 	})
+}
+
+// DC-7, agent-api 2.6: a log-out ends also those sessions of the log-in whose clients have not come back since the server was started.
+func TestLogOutEndsKeptSessions(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	dana := h.as("dana")
+	desktop := dana.connect(bayeuxclient.LongPolling, TopicChannels)
+	mine, err := h.Sessions.Session(t.Context(), sha256.Sum256([]byte(desktop.bayeux.ID())), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, elsewhere := mine, mine
+	other.Key, elsewhere.Key, elsewhere.Login = store.SessionKey{1}, store.SessionKey{2}, "another"
+	for _, s := range []store.Session{other, elsewhere} {
+		if err := h.Sessions.InsertSession(t.Context(), s, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dana.ok("/api/v2/me", `{"operationName":"EndContactCenterSession"}`)
+	for key, want := range map[store.SessionKey]error{mine.Key: store.ErrNotFound, other.Key: store.ErrNotFound, elsewhere.Key: nil} {
+		if _, err := h.Sessions.Session(t.Context(), key, time.Now()); !errors.Is(err, want) {
+			t.Errorf("after the log-out: %v, want %v", err, want)
+		}
+	}
 }
 
 // agent-api 2.6: a session keeps its log-in alive while it runs, parked ones do not; one that an older server made counts when its client is back.

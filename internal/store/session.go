@@ -27,6 +27,8 @@ type Sessions interface {
 	SaveSessions(ctx context.Context, news []Progress) error
 	// EndSession ends a session. An unknown one is no error. What is known of deliveries to it stays until it is pruned.
 	EndSession(ctx context.Context, key SessionKey, now time.Time) error
+	// EndSessionsOf does so with all sessions of a log-in.
+	EndSessionsOf(ctx context.Context, login string, now time.Time) error
 	// Deliveries returns the sessions of a subscriber that ran at some time from since to until, in the order in which they began, each with the steps that
 	// concern numbers above after and up to to, in the order of their times.
 	Deliveries(ctx context.Context, subscriber string, since, until time.Time, after, to int64) ([]SessionRecord, error)

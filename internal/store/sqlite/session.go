@@ -229,6 +229,18 @@ func (s *Store) EndSession(ctx context.Context, key store.SessionKey, now time.T
 	return nil
 }
 
+// EndSessionsOf implements [store.Store].
+func (s *Store) EndSessionsOf(ctx context.Context, login string, now time.Time) error {
+	err := s.writer.do(ctx, writeOnly(func(tx *transaction) error {
+		_, err := tx.endSessionsOf.ExecContext(tx.ctx, login, now.UnixMicro())
+		return err
+	}))
+	if err != nil {
+		return fmt.Errorf("end the sessions of a log-in: %w", s.named(err))
+	}
+	return nil
+}
+
 // micros is a time as it is kept where there may be none.
 func micros(t time.Time) sql.Null[int64] {
 	return sql.Null[int64]{V: t.UnixMicro(), Valid: !t.IsZero()}

@@ -19,7 +19,7 @@ type statements struct {
 	pruneFeed, pruneAnswers, pruneLogin *sql.Stmt
 
 	sessionState, insertSession, replaceSession, moveSession             *sql.Stmt
-	deleteSession, endSession                                            *sql.Stmt
+	deleteSession, endSession, endSessionsOf                             *sql.Stmt
 	subscriptions, addSubscription, endSubscription, forgetSubscriptions *sql.Stmt
 	addDelivery, expireSessions, pruneDeliveries, pruneSessions          *sql.Stmt
 	noteBeat                                                             *sql.Stmt
@@ -85,6 +85,7 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.deleteSession, `DELETE FROM session WHERE key = ?1
 			AND NOT EXISTS (SELECT 1 FROM subscription WHERE session = session.id) AND NOT EXISTS (SELECT 1 FROM delivery WHERE session = session.id)`},
 		{&s.endSession, `UPDATE session SET ended = ?2, login = '', details = '' WHERE key = ?1 AND ended IS NULL`},
+		{&s.endSessionsOf, `UPDATE session SET ended = ?2, login = '', details = '' WHERE login = ?1 AND ended IS NULL`},
 		{&s.subscriptions, `SELECT id, channel, after FROM subscription WHERE session = ? AND until IS NULL`},
 		{&s.addSubscription, `INSERT INTO subscription (session, channel, after) VALUES (?, ?, ?)`},
 		{&s.endSubscription, `UPDATE subscription SET until = ?2 WHERE id = ?1`},

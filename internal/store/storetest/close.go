@@ -44,6 +44,7 @@ func afterClose(f fixture) {
 		"UpdateSession": func() error { return f.UpdateSession(ctx, session("a"), start) },
 		"SaveSessions":  func() error { return f.SaveSessions(ctx, []store.Progress{{}}) },
 		"EndSession":    func() error { return f.EndSession(ctx, session("a").Key, start) },
+		"EndSessionsOf": func() error { return f.EndSessionsOf(ctx, "l1", start) },
 		"Deliveries":    func() error { _, err := f.Deliveries(ctx, "agent:dana", start, far, 0, 1); return err },
 		"Prune":         func() error { _, err := f.Prune(ctx, store.Horizons{}); return err },
 	} {

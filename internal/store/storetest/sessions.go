@@ -14,6 +14,7 @@ import (
 
 var sessionTests = []test{
 	{"insert, find, end", sessionLife},
+	{"a log-in ends with its sessions", loginEnds},
 	{"a session expires", sessionExpiry},
 	{"adopting counts the term up", adoption},
 	{"of many who adopt one succeeds (A20)", adoptionRace},
@@ -101,6 +102,25 @@ func sessionLife(f fixture) {
 	f.insert(a)
 	f.session(a)
 	if r := f.all(); len(r) != 2 || !r[0].Begun.Equal(start) || !r[0].Ended.IsZero() {
+		f.Errorf("%+v", r)
+	}
+}
+
+func loginEnds(f fixture) {
+	a, b, other := session("a"), session("b"), session("c")
+	other.Login = "l2"
+	for _, s := range []store.Session{a, b, other} {
+		f.insert(s)
+	}
+	for range 2 {
+		if err := f.EndSessionsOf(f.Context(), "l1", start); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.noSession(a.Key, start)
+	f.noSession(b.Key, start)
+	f.session(other)
+	if r := f.all(); len(r) != 3 || !r[0].Ended.Equal(start) || !r[2].Ended.IsZero() {
 		f.Errorf("%+v", r)
 	}
 }
