@@ -100,7 +100,7 @@ func (srv *Server) takeOver(w http.ResponseWriter, req *http.Request, x *exchang
 		r.keep(back.early)
 	}
 	srv.rests.add(r)
-	if req.Context().Err() != nil || c.home.closed() {
+	if req.Context().Err() != nil {
 		r.cut()
 	}
 	return newRestWriter(r, w.Header().Clone())
@@ -132,10 +132,7 @@ func (srv *Server) rest(w http.ResponseWriter, req *http.Request, x *exchange, f
 	}
 	gone := x.held.cause == causeGone
 	s.mu.Unlock()
-	switch {
-	case held && r.tracked.home.closed():
-		r.cut()
-	case !held && !gone: // released at this moment
+	if !held && !gone { // released at this moment
 		srv.writers.later(r)
 	}
 	return true
@@ -155,13 +152,12 @@ func (r *resting) cut() {
 	}
 }
 
-// dismiss ends it, if no request is being served: that has its response, which is the last.
+// dismiss ends it if it waits for the next request. Whoever is held or served has its answer first, which is the last.
 func (r *resting) dismiss() {
 	r.mu.Lock()
-	serving := !r.idle && r.x == nil
-	r.mu.Unlock()
-	if !serving {
-		r.cut()
+	defer r.mu.Unlock()
+	if r.idle {
+		_ = r.conn.Close()
 	}
 }
 

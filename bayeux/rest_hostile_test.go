@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -107,4 +108,41 @@ func TestSilentAfterReturn(t *testing.T) {
 			t.Error("it is open")
 		}
 	})
+}
+
+// The end of the http.Server, with that of the Server beside it or later: who is held is answered in turn, with what comes until then, and the connection ends.
+func TestHeldBesideShutdown(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*http.Server){
+		"shutdown": func(hs *http.Server) { _ = hs.Shutdown(context.Background()) },
+		"close":    func(hs *http.Server) { _ = hs.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				b := startInMemory(t, Options{})
+				var all []*pending
+				var clients []*pollingClient
+				for range 2 {
+					c := b.polling()
+					handshake(t, c, "")
+					clients, all = append(clients, c), append(all, c.begin(connectMessage("1", "")))
+				}
+				b.resting(2)
+				end(b.http)
+				pass(time.Second)
+				must(t, b.session(clients[0]).Deliver("/y", value("1")))
+				if got := data(all[0].wait()); got != "1" {
+					t.Errorf("delivered %q", got)
+				}
+				must(t, b.srv.Shutdown(t.Context()))
+				if got := all[1].wait(); len(got) != 1 || !strings.Contains(got[0], `"successful":true`) {
+					t.Errorf("%q", got)
+				}
+				if n := len(b.srv.rests.list()); n != 0 {
+					t.Errorf("%d rest", n)
+				}
+			})
+		})
+	}
 }

@@ -133,50 +133,42 @@ func everyPoll(t *testing.T, f func(t *testing.T, b *bench, c *pollingClient)) {
 	}
 }
 
-// SS-11, DEL-8: whoever goes while the connect rests loses nothing, and the deadline runs.
+// SS-11, DEL-8: a client that goes while its connect rests loses nothing, and the deadline runs.
 func TestGoneWhileResting(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(b *bench, abort func()){
-		"client": func(_ *bench, abort func()) { abort() },
-		"server": func(b *bench, _ func()) { _ = b.http.Close() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			bubble(t, func(t *testing.T) {
-				b := startInMemory(t, Options{})
-				c := b.polling()
-				handshake(t, c, "")
-				subscribe(t, c, "/s")
-				ctx, abort := context.WithCancel(t.Context())
-				defer abort()
-				over := make(chan error, 1)
-				go func() {
-					_, _, err := c.do(ctx, "POST", strings.NewReader(strings.ReplaceAll(connectMessage("1", ""), "<A>", c.id())))
-					over <- err
-				}()
-				b.resting(1)
-				end(b, abort)
-				if err := <-over; err == nil {
-					t.Error("it was answered")
-				}
-				synctest.Wait()
-				if len(b.srv.rests.list()) != 0 || b.srv.Stats().Held != 0 {
-					t.Error("SS-11: still held")
-				}
-				b.publish("/s", "1")
-				s := b.session(c)
-				s.mu.Lock()
-				if len(s.out.waiting) != 1 {
-					t.Error("the message does not wait")
-				}
-				s.mu.Unlock()
-				pass(10 * time.Second)
-				if b.session(c) != nil {
-					t.Error("SS-11: the deadline does not run")
-				}
-			})
-		})
-	}
+	bubble(t, func(t *testing.T) {
+		b := startInMemory(t, Options{})
+		c := b.polling()
+		handshake(t, c, "")
+		subscribe(t, c, "/s")
+		ctx, abort := context.WithCancel(t.Context())
+		defer abort()
+		over := make(chan error, 1)
+		go func() {
+			_, _, err := c.do(ctx, "POST", strings.NewReader(strings.ReplaceAll(connectMessage("1", ""), "<A>", c.id())))
+			over <- err
+		}()
+		b.resting(1)
+		abort()
+		if err := <-over; err == nil {
+			t.Error("it was answered")
+		}
+		synctest.Wait()
+		if len(b.srv.rests.list()) != 0 || b.srv.Stats().Held != 0 {
+			t.Error("SS-11: still held")
+		}
+		b.publish("/s", "1")
+		s := b.session(c)
+		s.mu.Lock()
+		if len(s.out.waiting) != 1 {
+			t.Error("the message does not wait")
+		}
+		s.mu.Unlock()
+		pass(10 * time.Second)
+		if b.session(c) != nil {
+			t.Error("SS-11: the deadline does not run")
+		}
+	})
 }
 
 // request is the text of a POST.
