@@ -70,10 +70,13 @@ func (x *exchange) rests(r *http.Request) bool {
 	return x.held != nil || c.begun() > 1 && 0 <= r.ContentLength && r.ContentLength < plainSize
 }
 
+// packs reports whether a middleware has said that it will encode what is written to w: then nothing may be written elsewhere.
+func packs(w http.ResponseWriter) bool { return w.Header().Get("Content-Encoding") != "" }
+
 // takeOver takes the request's connection from net/http, when the request has been read. What it returns writes the response; nil: all is as before.
 func (srv *Server) takeOver(w http.ResponseWriter, req *http.Request, x *exchange) *restWriter {
 	c := x.conn
-	if !x.rests(req) || c.rest != nil || c.home.wraps.Load() || !srv.tasks.begin() {
+	if !x.rests(req) || packs(w) || c.rest != nil || c.home.wraps.Load() || !srv.tasks.begin() {
 		return nil
 	}
 	c.home.open()
@@ -108,7 +111,7 @@ func (srv *Server) takeOver(w http.ResponseWriter, req *http.Request, x *exchang
 
 // rest leaves a held connect to its connection, if net/http does not have that.
 func (srv *Server) rest(w http.ResponseWriter, req *http.Request, x *exchange, f form) bool {
-	if x.conn == nil || x.conn.rest == nil {
+	if x.conn == nil || x.conn.rest == nil || packs(w) {
 		return false
 	}
 	r := x.conn.rest

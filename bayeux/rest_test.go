@@ -436,6 +436,10 @@ func TestNoRest(t *testing.T) {
 				return struct{ net.Conn }{c}, rw, err
 			}}
 		},
+		"packs": func(w http.ResponseWriter) http.ResponseWriter {
+			w.Header().Set("Content-Encoding", "identity")
+			return writer{w, http.NewResponseController(w).Hijack}
+		},
 		"tracked twice": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
