@@ -76,7 +76,7 @@ func mustBeOurs(ctx context.Context, db querier) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("read whose database it is: %w", err)
-	case id != 0 || tables > 1 && ours < 3: // one of ours that was interrupted at its first step has one table
+	case id != 0 || ours < min(tables, 3): // one of ours that was interrupted at its first step has one table
 		return errForeign
 	}
 	return nil

@@ -304,6 +304,7 @@ func TestForeignDatabase(t *testing.T) {
 	t.Parallel()
 	for name, statements := range map[string]string{
 		"tables":               `CREATE TABLE meta (x); CREATE TABLE bookmark (x)`,
+		"one table":            `CREATE TABLE bookmark (x)`,
 		"an application of it": `PRAGMA application_id = 252006675`,
 	} {
 		t.Run(name, func(t *testing.T) {
