@@ -190,6 +190,25 @@ func TestExpiryIsKept(t *testing.T) {
 	})
 }
 
+// DEL-14: the store may think that a session has expired before the server does, whose clock stands still while its machine is suspended. One that comes
+// back then is kept again, with all that belongs to it.
+func TestExpiredTooEarly(t *testing.T) {
+	t.Parallel()
+	overDisk(t, Options{}, func(t *testing.T, l *lasting, transport Transport) {
+		r := l.newReader(transport, false, "/n")
+		pass(10*time.Second + 10*time.Minute - time.Second)
+		if err := l.sh.Delete(t.Context(), keyOf(r.c.id())); err != nil {
+			t.Fatal(err)
+		}
+		r.again()
+		r.connect(`,"advice":{"timeout":0}`)
+		pass(time.Second)
+		if row, ok := l.sh.row(r.c.id()); !ok || len(row.Subscriptions) != 1 || !row.Expires.IsZero() {
+			t.Fatalf("%+v, %t", row, ok)
+		}
+	})
+}
+
 // A store that cannot be written to does not hold up the end of a server for ever; the next one goes on from the last that was written.
 func TestStopWithoutDisk(t *testing.T) {
 	t.Parallel()

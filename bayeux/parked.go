@@ -32,13 +32,14 @@ const closeCall = 5 * time.Second
 // unpark brings it back, as if it had never been away: a message of its client has
 // come. s.mu is held.
 func (s *Session) unpark(t Transport) {
-	late := time.Until(s.deadline) < closeCall
+	late := s.deadline.Round(0).Sub(time.Now().Round(0)) < closeCall // by the clock that the store goes by, which runs on while a machine is suspended
 	s.parked = false
 	s.srv.counters.parked.Add(-1)
 	s.expireIn(s.ownTimes(t).maxInterval)
 	s.news()
 	if late && s.kept != nil {
-		s.srv.saver.hurry() // before the store takes it for expired
+		s.altered() // all of it: the store may have taken it for expired
+		s.srv.saver.hurry()
 	}
 }
 
