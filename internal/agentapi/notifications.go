@@ -34,7 +34,7 @@ func (a *API) newNotifications() (*bayeux.Server, error) {
 		Policy:     policy{directory: a.Directory}, Source: feeds{a.Desk}, Logger: a.Logger,
 	}
 	if s.ResumeWindow > 0 {
-		opt.Sessions = sessions{a.Sessions}
+		opt.Sessions = sessions{a.Sessions, a.Directory}
 	}
 	for _, t := range s.Transports {
 		opt.Transports = append(opt.Transports, bayeux.Transport(t))
@@ -119,11 +119,14 @@ type policy struct {
 // CanHandshake lets in whoever has a role here.
 func (p policy) CanHandshake(_ context.Context, peer bayeux.Peer, _ *bayeux.Message) error {
 	u := p.directory.User(peer.Principal.User)
-	if u == nil || !hasChat(u) && !u.Has(directory.AdminRole) {
+	if u == nil || !mayConnect(u) {
 		return &bayeux.Refusal{}
 	}
 	return nil
 }
+
+// mayConnect reports whether a user has a role that is told anything.
+func mayConnect(u *directory.User) bool { return hasChat(u) || u.Has(directory.AdminRole) }
 
 // CanSubscribe keeps the topics of other users for supervisors and administrators.
 func (p policy) CanSubscribe(ctx context.Context, s *bayeux.Session, channel string, m *bayeux.Message) error {

@@ -9,11 +9,15 @@ import (
 
 	"github.com/halley-chat/halley/bayeux"
 	"github.com/halley-chat/halley/internal/desk"
+	"github.com/halley-chat/halley/internal/directory"
 	"github.com/halley-chat/halley/internal/store"
 )
 
 // sessions keeps the agents' CometD sessions in the store, for the Bayeux server. A stream is named by its user there, and by its subscriber here.
-type sessions struct{ store store.Sessions }
+type sessions struct {
+	store     store.Sessions
+	directory *directory.Directory
+}
 
 var _ bayeux.SessionStore = sessions{}
 
@@ -31,6 +35,9 @@ func (s sessions) Find(ctx context.Context, key bayeux.SessionKey) (bayeux.Store
 	stream, ok := strings.CutPrefix(n.Subscriber, desk.Subscriber(""))
 	if !ok {
 		return bayeux.StoredSession{}, bayeux.ErrNoSession // somebody else's, not an agent's
+	}
+	if u := s.directory.User(n.UserID); u != nil && !mayConnect(u) {
+		return bayeux.StoredSession{}, bayeux.ErrNoSession // she has lost her roles since
 	}
 	return bayeux.StoredSession{
 		Key: key, Handle: n.Handle, Principal: bayeux.Principal{User: n.UserID, Login: n.Login}, Stream: stream, Term: n.Term, Version: n.Version,

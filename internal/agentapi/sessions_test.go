@@ -9,6 +9,7 @@ import (
 	"github.com/halley-chat/halley/bayeux"
 	"github.com/halley-chat/halley/bayeux/sessionstoretest"
 	"github.com/halley-chat/halley/bayeuxclient"
+	"github.com/halley-chat/halley/internal/directory"
 	"github.com/halley-chat/halley/internal/store"
 	"github.com/halley-chat/halley/internal/store/sqlite"
 )
@@ -26,8 +27,25 @@ func TestSessionStore(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		return sessions{db}
+		return sessions{db, centre(t)}
 	})
+}
+
+// agent-api 2.1: who may not shake hands any more, since the configuration has changed, does not go on with a session of before either.
+func TestSessionsNeedARole(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	kept := sessions{h.Sessions, h.Directory}
+	for i, name := range []string{"dana", "ines", "admin", "guest"} {
+		id := directory.UserID(name)
+		s := bayeux.StoredSession{Key: bayeux.SessionKey{byte(i)}, Principal: bayeux.Principal{User: id}, Stream: id, Term: 1, Version: 1, Details: []byte("{}")}
+		if err := kept.Insert(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kept.Find(t.Context(), s.Key); (err == nil) != (name != "guest") || err != nil && !errors.Is(err, bayeux.ErrNoSession) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // DC-7, agent-api 2.6: a log-out ends also those sessions of the log-in whose clients have not come back since the server was started.
