@@ -169,6 +169,16 @@ func (c *trackedConn) begun() int {
 // over reports whether the connection has ended. c.mu is held.
 func (c *trackedConn) over() bool { return c.ended || endedByPeer(c.raw) }
 
+// gone reports whether the peer has ended the connection. Of a nil one nothing is known.
+func (c *trackedConn) gone() bool {
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over()
+}
+
 // end says that nothing more will come on the connection.
 func (c *trackedConn) end() {
 	c.mu.Lock()

@@ -305,6 +305,9 @@ func (x *exchange) completeLocked() response {
 	return res
 }
 
+// carries reports whether there are messages besides the replies.
+func (res *response) carries() bool { return len(res.events)+len(res.items) > 0 }
+
 // answered reports whether extensions have something to say to one of the replies.
 func (res *response) answered() bool {
 	return slices.ContainsFunc(res.replies, func(r reply) bool { return r.answer != nil })

@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -108,7 +109,7 @@ func (srv *Server) answer(w http.ResponseWriter, r *http.Request, x *exchange, f
 		return false
 	}
 	head.setIn(w.Header())
-	res.written(srv.respond(w, r, f.transport, body))
+	res.written(srv.respond(w, r, f.transport, body, res.carries()))
 	x.part()
 	return false
 }
@@ -291,10 +292,13 @@ func (x *exchange) abandon() {
 }
 
 // respond writes a response and pushes it to the network, so that an error tells
-// that it did not leave (DEL-8).
-func (srv *Server) respond(w http.ResponseWriter, r *http.Request, t Transport, body []byte) error {
+// that it did not leave (DEL-8). It is told whether the response carries messages.
+func (srv *Server) respond(w http.ResponseWriter, r *http.Request, t Transport, body []byte, carries bool) error {
 	if err := r.Context().Err(); err != nil {
 		return err
+	}
+	if carries && srv.trackedConnOf(r.Context()).gone() { // a connect may come after its successor, and its client goes by that one's answer
+		return net.ErrClosed
 	}
 	rc := http.NewResponseController(w)
 	if err := rc.SetWriteDeadline(time.Now().Add(srv.opt.overHTTP(t).WriteTimeout)); err == nil {
