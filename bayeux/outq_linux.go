@@ -24,7 +24,8 @@ func unacknowledged(c syscall.RawConn) int {
 	return n
 }
 
-// endedByPeer reports whether the peer has closed or reset the connection, also when nobody has read so from it yet.
+// endedByPeer reports whether the peer has closed or reset the connection, also when nobody has read so from it yet. Once the connection is closed here it
+// has ended too.
 func endedByPeer(c syscall.RawConn) bool {
 	if c == nil {
 		return false
@@ -34,5 +35,5 @@ func endedByPeer(c syscall.RawConn) bool {
 		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 		ended = err == nil && info.State != unix.BPF_TCP_ESTABLISHED
 	})
-	return err == nil && ended // closed meanwhile is what ConnState tells
+	return err != nil || ended // closed here means that it ended, a moment before ConnState says so
 }

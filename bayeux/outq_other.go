@@ -8,5 +8,5 @@ import "syscall"
 // acknowledged by the peer. This system is not asked.
 func unacknowledged(syscall.RawConn) int { return 0 }
 
-// endedByPeer reports whether the peer has ended the connection. This system is not asked.
-func endedByPeer(syscall.RawConn) bool { return false }
+// endedByPeer reports whether the connection has ended. This system is not asked; that it is closed here is known.
+func endedByPeer(c syscall.RawConn) bool { return c != nil && c.Control(func(uintptr) {}) != nil }
