@@ -19,7 +19,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"time"
 
@@ -28,15 +27,7 @@ import (
 	"github.com/halley-chat/halley/internal/process"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:])
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "durable:", err)
-		os.Exit(1)
-	}
-}
+func main() { process.Main("durable", run) }
 
 // The goals (issue "Nothing lost").
 const (

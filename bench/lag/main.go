@@ -17,8 +17,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
-	"os"
-	"os/signal"
 	"regexp"
 	"strconv"
 	"sync"
@@ -39,15 +37,7 @@ const (
 	inWindow  = 9 * time.Minute // sessions are kept for ten
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:])
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "lag:", err)
-		os.Exit(1)
-	}
-}
+func main() { process.Main("lag", run) }
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("lag", flag.ContinueOnError)
