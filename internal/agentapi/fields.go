@@ -39,13 +39,14 @@ func (s selection) has(name string) bool { return s.all || s.names[name] }
 // addressed is a resource with an address of its own.
 type addressed interface{ address() string }
 
-func (r chatResource) address() string  { return r.URI }
-func (r user) address() string          { return r.URI }
-func (r queue) address() string         { return r.URI }
-func (r namedResource) address() string { return r.URI }
-func (r feature) address() string       { return r.URI }
-func (r userContact) address() string   { return r.URI }
-func (r queueContact) address() string  { return r.URI }
+func (r chatResource) address() string { return r.URI }
+func (r user) address() string         { return r.URI }
+func (r queue) address() string        { return r.URI }
+func (r skill) address() string        { return r.URI }
+func (r group) address() string        { return r.URI }
+func (r feature) address() string      { return r.URI }
+func (r userContact) address() string  { return r.URI }
+func (r queueContact) address() string { return r.URI }
 
 // list answers a collection: the uris, or, where fields are selected, the resources under their plural name (agent-api 1.5).
 func list[R addressed](plural string, resources []R, fields selection) (answer, error) {

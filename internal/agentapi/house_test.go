@@ -53,12 +53,14 @@ func centre(t testing.TB) *directory.Directory {
 	dana := user("dana", "Dana", "Reyes", directory.AgentRole, support.ID)
 	dana.Skills = map[string]int{parcels.ID: 8}
 	dana.Settings = map[string]map[string]string{"interaction-workspace": {"chat.nickname": "Dana R."}}
+	delivery := &directory.Group{ID: directory.ResourceID("group", "Delivery"), Name: "Delivery", Type: "BusinessUnit", Users: []string{dana.ID, directory.UserID("omar")}}
+	night := &directory.Group{ID: directory.ResourceID("group", "Night shift"), Name: "Night shift", Type: "AgentGroup", Users: []string{directory.UserID("lena")}}
 	d, err := directory.New(directory.Directory{
 		Users: []*directory.User{
 			dana, user("omar", "Omar", "Haddad", directory.AgentRole, billing.ID), user("lena", "Lena", "Kranz", directory.AgentRole),
 			user("ines", "Ines", "Moreau", directory.SupervisorRole), user("admin", "Ada", "Min", directory.AdminRole), user("guest", "Guy", "Est", "ROLE_NOBODY"),
 		},
-		Queues: []*directory.Queue{support, billing}, Skills: []*directory.Skill{parcels},
+		Queues: []*directory.Queue{support, billing}, Skills: []*directory.Skill{parcels}, Groups: []*directory.Group{delivery, night},
 		Services:    []*directory.Service{{Name: "support", Queue: support.ID, EndedRetention: 10 * time.Minute}},
 		AgentStates: lunch,
 	})

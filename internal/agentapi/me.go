@@ -21,7 +21,7 @@ type currentUser struct {
 	ChannelStates []channel                    `json:"channelStates,omitzero"` // the older name of channels
 	Chats         []chatResource               `json:"chats,omitzero"`
 	Skills        []userSkill                  `json:"skills,omitzero"`
-	Groups        []namedResource              `json:"groups,omitzero"`
+	Groups        []group                      `json:"groups,omitzero"`
 	Features      []feature                    `json:"features,omitzero"`
 	Settings      map[string]map[string]string `json:"settings,omitzero"`
 }
@@ -60,7 +60,7 @@ func (a *API) me(c *call) (answer, error) {
 		me.Skills = a.skillsOf(c.user)
 	}
 	if wanted.has("groups") {
-		me.Groups = []namedResource{}
+		me.Groups = a.groupsOf(a.Directory.GroupsOf(c.user.ID))
 	}
 	if wanted.has("features") {
 		me.Features = a.featuresOf(c.user)

@@ -55,7 +55,7 @@ func (a *API) skillsOf(u *directory.User) []userSkill {
 
 // skills answers GET /skills (agent-api 6.6).
 func (a *API) skills(c *call) (answer, error) {
-	skills := make([]namedResource, 0, len(a.Directory.Skills))
+	skills := make([]skill, 0, len(a.Directory.Skills))
 	for _, s := range a.Directory.Skills {
 		skills = append(skills, a.skillOf(s))
 	}
@@ -73,8 +73,37 @@ func (a *API) skill(c *call) (answer, error) {
 	return nil, errNobody("skill")
 }
 
-func (a *API) skillOf(s *directory.Skill) namedResource {
-	return namedResource{ID: s.ID, Name: s.Name, URI: a.Encoder.uri(skillPath(s.ID)), Path: skillPath(s.ID)}
+func (a *API) skillOf(s *directory.Skill) skill {
+	return skill{ID: s.ID, Name: s.Name, URI: a.Encoder.uri(skillPath(s.ID)), Path: skillPath(s.ID)}
+}
+
+// groups answers GET /groups (agent-api 6.6).
+func (a *API) groups(c *call) (answer, error) {
+	return list("groups", a.groupsOf(a.Directory.Groups), c.selected("fields"))
+}
+
+// group answers GET /groups/{id}.
+func (a *API) group(c *call) (answer, error) {
+	g := a.Directory.Group(c.r.PathValue("id"))
+	if g == nil {
+		return nil, errNobody("group")
+	}
+	picked, err := pick(a.groupOf(g), c.selected("fields"))
+	return answer{{"group", picked}}, err
+}
+
+func (a *API) groupsOf(from []*directory.Group) []group {
+	groups := make([]group, 0, len(from))
+	for _, g := range from {
+		groups = append(groups, a.groupOf(g))
+	}
+	return groups
+}
+
+func groupPath(id string) string { return "/groups/" + id }
+
+func (a *API) groupOf(g *directory.Group) group {
+	return group{ID: g.ID, Name: g.Name, Type: g.Type, Contains: []string{"users"}, URI: a.Encoder.uri(groupPath(g.ID)), Path: groupPath(g.ID)}
 }
 
 // queues answers GET /queues (agent-api 6.6).

@@ -176,10 +176,14 @@ func TestDirectories(t *testing.T) {
 	dana := h.as("dana")
 	omarID, support := directory.UserID("omar"), directory.ResourceID("queue", "support")
 	skill := directory.ResourceID("skill", "parcels")
+	delivery, night := directory.ResourceID("group", "Delivery"), directory.ResourceID("group", "Night shift")
 	cases := []struct{ path, want string }{
 		{"/api/v2/me/devices", `{"statusCode":0,"uris":[]}`},
 		{"/api/v2/me/calls/?fields=*", `{"statusCode":0,"calls":[]}`},
-		{"/api/v2/groups", `{"statusCode":0,"uris":[]}`},
+		{"/api/v2/groups", `{"statusCode":0,"uris":["` + testBase + `/groups/` + delivery + `","` + testBase + `/groups/` + night + `"]}`},
+		{"/api/v2/groups/?fields=name", `{"statusCode":0,"groups":[{"id":"` + delivery + `","name":"Delivery","uri":"` + testBase + `/groups/` + delivery + `","path":"/groups/` + delivery + `"},` +
+			`{"id":"` + night + `","name":"Night shift","uri":"` + testBase + `/groups/` + night + `","path":"/groups/` + night + `"}]}`},
+		{"/api/v2/groups/" + delivery, `{"statusCode":0,"group":{"id":"` + delivery + `","name":"Delivery","type":"BusinessUnit","contains":["users"],"uri":"` + testBase + `/groups/` + delivery + `","path":"/groups/` + delivery + `"}}`},
 		{"/api/v2/queues/" + support, `{"statusCode":0,"queue":{"id":"` + support + `","name":"support","description":"Parcels and returns","channel":"chat","uri":"` +
 			testBase + `/queues/` + support + `","path":"/queues/` + support + `"}}`},
 		{"/api/v2/skills?fields=name", `{"statusCode":0,"skills":[{"id":"` + skill + `","name":"parcels","uri":"` + testBase + `/skills/` + skill + `","path":"/skills/` + skill + `"}]}`},
@@ -208,6 +212,9 @@ func TestDirectories(t *testing.T) {
 	me := dana.get("/api/v2/me?subresources=skills,settings,groups")
 	if got := at[[]userSkill](t, me, "user", "skills"); len(got) != 1 || got[0].Level != "8" {
 		t.Errorf("skills %+v", got)
+	}
+	if got := at[[]group](t, me, "user", "groups"); len(got) != 1 || got[0].Name != "Delivery" || got[0].Type != "BusinessUnit" {
+		t.Errorf("groups %+v", got)
 	}
 	if got := at[map[string]map[string]string](t, me, "user", "settings")["interaction-workspace"]; got["chat.nickname"] != "Dana R." || got["interaction.disposition.key-name"] != "DispositionCode" {
 		t.Errorf("the user's own settings win over the centre's: %v", got)

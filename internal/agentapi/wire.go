@@ -115,12 +115,22 @@ type userSkill struct {
 	Path  string `json:"path"`
 }
 
-// namedResource is a skill, or whatever else has a name only (agent-api 6.6).
-type namedResource struct {
+// skill is something agents can be good at (agent-api 6.6).
+type skill struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	URI  string `json:"uri"`
 	Path string `json:"path"`
+}
+
+// group is a team of users (agent-api 6.1, 6.6).
+type group struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Type     string   `json:"type"`
+	Contains []string `json:"contains"` // kinds of what is in it
+	URI      string   `json:"uri"`
+	Path     string   `json:"path"`
 }
 
 // queue is where chats wait (agent-api 6.6).

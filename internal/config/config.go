@@ -45,6 +45,7 @@ type Config struct {
 	Users        []User        `yaml:"users" kong:"-" help:"Who can log in."`
 	Queues       []Queue       `yaml:"queues" kong:"-" help:"Where chats wait."`
 	Skills       []Skill       `yaml:"skills" kong:"-" help:"What agents can be good at."`
+	Groups       []Group       `yaml:"groups" kong:"-" help:"Teams of users. Each has a workbin that its members share."`
 	Services     []Service     `yaml:"services" kong:"-" help:"Entry points for customers: /genesys/2/chat/{name}."`
 	AgentStates  []AgentState  `yaml:"agent-states" kong:"-" help:"States agents can take besides Ready and NotReady."`
 	Dispositions []Disposition `yaml:"dispositions" kong:"-" help:"How a chat can have ended, for desktops to offer."`
@@ -110,6 +111,13 @@ type Queue struct {
 // Skill is something agents can be good at.
 type Skill struct {
 	Name string `yaml:"name" help:"Name of the skill."`
+}
+
+// Group is a team of users.
+type Group struct {
+	Name  string   `yaml:"name" help:"Name of the group."`
+	Type  string   `yaml:"type" default:"AgentGroup" help:"What kind of team it is, for desktops to show, such as BusinessUnit or Site."`
+	Users []string `yaml:"users" help:"Names of its members."`
 }
 
 // Service is an entry point for customers (customer-api 5.1).

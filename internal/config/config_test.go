@@ -226,6 +226,13 @@ func TestDemo(t *testing.T) {
 	if c.Routing.LeastLoadedFirst || len(c.Queues) != 3 || c.Queues[2].Name != "vip" || len(c.Users) != 5 {
 		t.Errorf("the file's queues and the demo's users: %+v", c)
 	}
+	c, err = Load(Sources{File: file(t, "demo: true\nusers: [{name: pia}]\n"), Env: noEnv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := c.Directory(); err != nil || len(d.Users) != 1 || len(d.Groups) != 0 {
+		t.Errorf("the file's users alone: %v, %+v", err, d)
+	}
 }
 
 func TestDemoDirectory(t *testing.T) {
@@ -271,6 +278,10 @@ func TestDemoDirectory(t *testing.T) {
 	if len(d.Skills) != 2 || d.Skills[0].Name != "parcels" || d.Skills[1].Name != "returns" {
 		t.Errorf("skills %+v", d.Skills)
 	}
+	dana := d.GroupsOf(directory.UserID("dana"))
+	if len(dana) != 2 || dana[0] != d.GroupByName("Delivery") || dana[0].Type != "BusinessUnit" || dana[1] != d.Group(directory.ResourceID("group", "Returns")) || dana[1].Type != "AgentGroup" {
+		t.Errorf("dana's groups %+v", dana)
+	}
 }
 
 const hash = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$O8MVZRoiWVXIXWW4lEu1d7jPLNQDHQ9F3gVu6Cux4jA"
@@ -293,6 +304,9 @@ func TestMistakesInTheDirectory(t *testing.T) {
 		"unknown skill":       {dana + ", skills: {flying: 3}}]\nskills: [{name: parcels}]", `users: dana: has skill "flying", which does not exist; there are: parcels`},
 		"odd level":           {dana + ", skills: {parcels: 11}}]\nskills: [{name: parcels}]", "users: dana: level of skill parcels: 11 is not between 1 and 10"},
 		"queue twice":         {dana + "}]\nqueues: [{name: a}, {name: a}]", `queues: "a" is there twice`},
+		"group of a stranger": {dana + "}]\ngroups: [{name: Night, users: [omar]}]", `groups: Night: there is no user "omar"; there are: dana`},
+		"group twice":         {dana + "}]\ngroups: [{name: a}, {name: a}]", `groups: "a" is there twice`},
+		"member twice":        {dana + "}]\ngroups: [{name: a, users: [dana, dana]}]", `group "a" has user`},
 		"service, no queue":   {dana + "}]\nservices: [{name: help}]", "services: help: there is no queue"},
 		"service, odd queue":  {dana + "}]\nqueues: [{name: a}]\nservices: [{name: help, endpoint: 'Environment:b'}]", `services: help: endpoint: queue "b", which does not exist; there are: a`},
 		"service, odd name":   {dana + "}]\nqueues: [{name: a}]\nservices: [{name: a/b}]", "cannot be part of an address"},

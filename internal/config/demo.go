@@ -33,6 +33,10 @@ func DemoDefault() Config {
 		{Name: "billing", Description: "Questions about invoices"},
 	}
 	c.Skills = []Skill{{Name: "parcels"}, {Name: "returns"}}
+	c.Groups = []Group{
+		{Name: "Delivery", Type: "BusinessUnit", Users: []string{"dana", "omar", "lena", "ines"}},
+		{Name: "Returns", Users: []string{"dana", "omar"}},
+	}
 	c.Services = []Service{{Name: "support", Endpoint: "support"}, {Name: "billing", Endpoint: "billing"}}
 	c.AgentStates = []AgentState{{Operation: "Lunch"}, {Operation: "Training"}}
 	c.Dispositions = []Disposition{{Name: "solved", DisplayName: "Solved"}, {Name: "refunded", DisplayName: "Refunded"}, {Name: "follow-up", DisplayName: "Needs a follow-up"}}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +18,7 @@ import (
 // What holds for users and services that do not say otherwise. The default tags of their fields tell the same.
 const (
 	defaultCapacity          = 3
+	defaultGroupType         = "AgentGroup"
 	defaultEndedRetention    = 10 * time.Minute
 	defaultClientTimeoutREST = 45 * time.Second
 )
@@ -45,7 +47,7 @@ func (c *Config) directory() (*directory.Directory, error) {
 		return nil, errors.New("users: there are none, so nobody could log in: name them in the file given with --config, or try --demo")
 	}
 	var d directory.Directory
-	for _, build := range []func(*directory.Directory) error{c.addQueues, c.addSkills, c.addUsers, c.addServices, c.addStates, c.checkDispositions} {
+	for _, build := range []func(*directory.Directory) error{c.addQueues, c.addSkills, c.addUsers, c.addGroups, c.addServices, c.addStates, c.checkDispositions} {
 		if err := build(&d); err != nil {
 			return nil, err
 		}
@@ -137,6 +139,23 @@ func (from User) user(d *directory.Directory) (*directory.User, error) {
 		u.Skills[id] = level
 	}
 	return u, nil
+}
+
+func (c *Config) addGroups(d *directory.Directory) error {
+	for _, from := range c.Groups {
+		if err := checkName("groups", from.Name, groupNames(d.Groups)); err != nil {
+			return err
+		}
+		g := &directory.Group{ID: directory.ResourceID("group", from.Name), Name: from.Name, Type: cmp.Or(from.Type, defaultGroupType)}
+		for _, name := range from.Users {
+			if !slices.Contains(userNames(d.Users), name) {
+				return fmt.Errorf("groups: %s: there is no user %q; there are: %s", from.Name, name, strings.Join(userNames(d.Users), ", "))
+			}
+			g.Users = append(g.Users, directory.UserID(name))
+		}
+		d.Groups = append(d.Groups, g)
+	}
+	return nil
 }
 
 // requestable are the fields a service may require (customer-api 2.1).
@@ -263,6 +282,10 @@ func skillNames(all []*directory.Skill) []string {
 
 func userNames(all []*directory.User) []string {
 	return named(all, func(u *directory.User) string { return u.Name })
+}
+
+func groupNames(all []*directory.Group) []string {
+	return named(all, func(g *directory.Group) string { return g.Name })
 }
 
 func named[T any](all []T, name func(T) string) []string {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"reflect"
 )
 
 // MaxFile is the largest configuration file that is read, in bytes.
@@ -46,7 +47,9 @@ func Load(src Sources) (Config, error) {
 	}
 	c, err := src.over(Default(), file)
 	if err == nil && c.Demo {
-		c, err = src.over(DemoDefault(), file)
+		if c, err = src.over(DemoDefault(), file); !reflect.DeepEqual(c.Users, DemoDefault().Users) && reflect.DeepEqual(c.Groups, DemoDefault().Groups) {
+			c.Groups = nil // they are of the demo's users
+		}
 	}
 	if err != nil {
 		return Config{}, wrong(err)

@@ -54,6 +54,14 @@ type Skill struct {
 	Name string
 }
 
+// Group is a team of users.
+type Group struct {
+	ID    string // UUID with dashes
+	Name  string
+	Type  string   // what kind of team, for desktops to show (agent-api 6.1)
+	Users []string // ids of its members
+}
+
 // Service is an entry point for customers (customer-api 5.1).
 type Service struct {
 	Name              string
@@ -70,18 +78,21 @@ type Directory struct {
 	Users       []*User
 	Queues      []*Queue
 	Skills      []*Skill
+	Groups      []*Group
 	Services    []*Service
 	AgentStates []agent.Definition // custom states such as Lunch, besides Ready and NotReady
 
 	users, userNames   map[string]*User
 	queues, queueNames map[string]*Queue
+	groups, groupNames map[string]*Group
 	services           map[string]*Service
 }
 
-// New indexes the directory and checks it: names are unique, and what refers to a queue or a skill names one that exists.
+// New indexes the directory and checks it: names are unique, and what refers to a queue, a skill or a user names one that exists.
 func New(d Directory) (*Directory, error) {
 	d.users, d.userNames = map[string]*User{}, map[string]*User{}
 	d.queues, d.queueNames = map[string]*Queue{}, map[string]*Queue{}
+	d.groups, d.groupNames = map[string]*Group{}, map[string]*Group{}
 	d.services = map[string]*Service{}
 	skills := map[string]bool{}
 	for _, q := range d.Queues {
@@ -115,6 +126,17 @@ func New(d Directory) (*Directory, error) {
 		}
 		d.users[u.ID], d.userNames[u.Name] = u, u
 	}
+	for _, g := range d.Groups {
+		if g.Name == "" || d.groupNames[g.Name] != nil {
+			return nil, fmt.Errorf("group %q: give each group a name of its own", g.Name)
+		}
+		for i, u := range g.Users {
+			if d.users[u] == nil || slices.Contains(g.Users[:i], u) {
+				return nil, fmt.Errorf("group %q has user %q, who does not exist or is in it twice", g.Name, u)
+			}
+		}
+		d.groups[g.ID], d.groupNames[g.Name] = g, g
+	}
 	for _, s := range d.Services {
 		if s.Name == "" || d.services[s.Name] != nil {
 			return nil, fmt.Errorf("service %q: give each service a name of its own", s.Name)
@@ -139,6 +161,23 @@ func (d *Directory) Queue(id string) *Queue { return d.queues[id] }
 // QueueByName returns the queue of this name, or nil.
 func (d *Directory) QueueByName(name string) *Queue { return d.queueNames[name] }
 
+// Group returns the group with this id, or nil.
+func (d *Directory) Group(id string) *Group { return d.groups[id] }
+
+// GroupByName returns the group of this name, or nil.
+func (d *Directory) GroupByName(name string) *Group { return d.groupNames[name] }
+
+// GroupsOf returns the groups which the user with this id is in, in the directory's order.
+func (d *Directory) GroupsOf(userID string) []*Group {
+	var in []*Group
+	for _, g := range d.Groups {
+		if slices.Contains(g.Users, userID) {
+			in = append(in, g)
+		}
+	}
+	return in
+}
+
 // Service returns the service of this name, or nil.
 func (d *Directory) Service(name string) *Service { return d.services[name] }
 
@@ -149,7 +188,7 @@ func UserID(name string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// ResourceID is the id of a queue or a skill of this name: a UUID with dashes (agent-api 1.9), derived like UserID.
+// ResourceID is the id of a queue, a skill or a group of this name: a UUID with dashes (agent-api 1.9), derived like UserID.
 func ResourceID(kind, name string) string {
 	sum := sha256.Sum256([]byte(kind + ":" + name))
 	x := hex.EncodeToString(sum[:16])

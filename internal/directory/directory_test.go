@@ -18,6 +18,8 @@ func TestNewRefusesWhatDoesNotFit(t *testing.T) {
 		"user of an unknown queue": {Directory{Users: []*User{{Name: "dana", Queues: []string{"x"}}}}, `serves queue "x"`},
 		"user of an unknown skill": {Directory{Users: []*User{{Name: "dana", Skills: map[string]int{"x": 1}}}}, `has skill "x"`},
 		"negative capacity":        {Directory{Users: []*User{{Name: "dana", Capacity: -1}}}, "negative"},
+		"two groups of one name":   {Directory{Groups: []*Group{{ID: "1", Name: "a"}, {ID: "2", Name: "a"}}}, `group "a"`},
+		"group of nobody":          {Directory{Groups: []*Group{{ID: "1", Name: "a", Users: []string{"x"}}}}, `group "a" has user "x"`},
 		"service without a queue":  {Directory{Services: []*Service{{Name: "support"}}}, `feeds queue ""`},
 		"two services of one name": {Directory{Queues: q(), Services: []*Service{
 			{Name: "s", Queue: ResourceID("queue", "support")}, {Name: "s", Queue: ResourceID("queue", "support")},
