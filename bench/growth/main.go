@@ -18,11 +18,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/halley-chat/halley/bench/past"
 	"github.com/halley-chat/halley/internal/load"
 	"github.com/halley-chat/halley/internal/process"
 )
 
 func main() { process.Main("growth", run) }
+
+// texts is how many a chat has.
+const texts = 40
 
 // tolerated is by how much latencies may differ.
 const tolerated = 0.10
@@ -52,7 +56,7 @@ func run(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	empty, full := filepath.Join(folder, "empty"), filepath.Join(folder, "full")
 	began := time.Now()
-	size, err := fill(ctx, full, *messages)
+	size, err := past.Fill(ctx, full, *messages/texts, texts)
 	if err != nil {
 		return fmt.Errorf("write %d messages: %w", *messages, err)
 	}
@@ -60,7 +64,7 @@ func run(ctx context.Context, args []string) (err error) {
 
 	opt := load.Options{
 		Binary: *binary, Agents: 20, Window: 1, Rate: load.PerSecond(*rate), Duration: *length, WebSocket: 0.5, Ack: 0.5, Replies: 0.3, Typing: 0.2,
-		Transfers: 0.05, Meetings: 0.05, Texts: 40, Poll: 2 * time.Second, Patience: time.Minute, Stopping: load.ByTerm, Seed: 1,
+		Transfers: 0.05, Meetings: 0.05, Texts: texts, Poll: 2 * time.Second, Patience: time.Minute, Stopping: load.ByTerm, Seed: 1,
 	}
 	play := func(data string) (*load.Report, error) {
 		o := opt

@@ -1,9 +1,10 @@
-package main
+package past_test
 
 import (
 	"path/filepath"
 	"testing"
 
+	"github.com/halley-chat/halley/bench/past"
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/store/sqlite"
 )
@@ -12,8 +13,8 @@ import (
 func TestFill(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "data")
-	const messages = 4000
-	if size, err := fill(t.Context(), folder, messages); err != nil || size < 100*messages {
+	const chats, each = 100, 40
+	if size, err := past.Fill(t.Context(), folder, chats, each); err != nil || size < 100*chats*each {
 		t.Fatalf("%d bytes, %v", size, err)
 	}
 	if findings, err := sqlite.Check(t.Context(), folder); err != nil || len(findings) > 0 {
@@ -24,7 +25,7 @@ func TestFill(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if counts, err := s.Counts(t.Context()); err != nil || counts[chat.Finished] != messages/40 {
+	if counts, err := s.Counts(t.Context()); err != nil || counts[chat.Finished] != chats {
 		t.Errorf("%+v, %v", counts, err)
 	}
 	heads, err := s.Heads(t.Context(), []string{"agent:user-7"})
