@@ -70,6 +70,8 @@ type Store interface {
 	Standing(ctx context.Context, userID, subscriber string) (Standing, error)
 	// Waiting returns all chats that wait in a queue, in the order in which they came: Since, then ChatID. Their number is what queues hold, so there is no limit.
 	Waiting(ctx context.Context) ([]Work, error)
+	// Bin returns the chats in a workbin, in the order in which they came: At, then ChatID. Whoever fills it bounds their number (Expect.Below).
+	Bin(ctx context.Context, workbin string) ([]Binned, error)
 
 	// DueTimers returns the timers due at or before t, earliest first (then by Kind and Key), at most limit (0: all), and when the next one after
 	// those is due (zero: none).
@@ -101,7 +103,7 @@ type Store interface {
 }
 
 // Batch is everything one command changes. An implementation that locks rows takes them in this order of kinds, each sorted by key.
-// Changes of work and timers apply in slice order, and notifications are numbered in slice order.
+// Changes of work, bins and timers apply in slice order, and notifications are numbered in slice order.
 //
 // A chat's row and its events go together: the row's Seq is that of the last event, and the events continue the log without a gap. A row
 // without events leaves the log as it is. If the log does not end where that takes it to end, the batch conflicts.
@@ -112,6 +114,7 @@ type Batch struct {
 	Events        []chat.Event // appended
 	Agents        []AgentRow   // Version is the one read (0: new row); the row is written with Version+1, or the batch conflicts
 	Work          []WorkChange
+	Bins          []BinChange
 	Timers        []TimerChange
 	Notifications []Notification // N is given by the store
 }
@@ -129,6 +132,8 @@ type Expect struct {
 	ChatID string // this chat's log ends at Seq (0: there is no such chat)
 	Seq    int64
 	Work   string // chat id: it waits in a queue
+	Bin    string // workbin: it holds fewer than Below chats
+	Below  int64
 }
 
 // Result is what a commit did.
@@ -177,6 +182,20 @@ type WorkChange struct {
 
 // Enters says whether the change puts a chat into a queue.
 func (c WorkChange) Enters() bool { return !c.Leave }
+
+// Binned is a chat that was put aside in a workbin (agent-api 6.9). A chat is in one at most.
+type Binned struct {
+	Workbin string // id
+	ChatID  string
+	By      string // user id of who put it there
+	At      time.Time
+}
+
+// BinChange puts a chat into a workbin (or moves it), or takes it out if it is in that one.
+type BinChange struct {
+	Binned
+	Out bool
+}
 
 // Timer is something that must happen at a time. Kind and Key identify it: setting it again moves it.
 type Timer struct {

@@ -33,7 +33,13 @@ func validOnce(b Batch) error {
 
 func validExpect(b Batch) error {
 	for i, e := range b.Expect {
-		if (e.ChatID == "") == (e.Work == "") {
+		kinds := 0
+		for _, of := range []string{e.ChatID, e.Work, e.Bin} {
+			if of != "" {
+				kinds++
+			}
+		}
+		if kinds != 1 {
 			return fmt.Errorf("expectation %d must be of exactly one kind", i)
 		}
 		if e.Seq < 0 {
@@ -97,6 +103,11 @@ func validTheRest(b Batch) error {
 			return fmt.Errorf("a change of waiting work needs a chat and a queue: %q, %q", w.ChatID, w.Queue)
 		}
 	}
+	for _, c := range b.Bins {
+		if c.ChatID == "" || c.Workbin == "" {
+			return fmt.Errorf("a change of a workbin needs a chat and a workbin: %q, %q", c.ChatID, c.Workbin)
+		}
+	}
 	for _, t := range b.Timers {
 		if t.Kind == "" || t.Key == "" {
 			return fmt.Errorf("a timer needs a kind and a key: %q, %q", t.Kind, t.Key)
@@ -111,7 +122,7 @@ func validTheRest(b Batch) error {
 }
 
 // LogEnds returns where the logs of chats must end for b to be written: what b expects, and what its rows and events continue. An
-// implementation checks these, the waiting work of b.Expect, and the versions of b.Agents. b is valid.
+// implementation checks these, the waiting work and the workbins of b.Expect, and the versions of b.Agents. b is valid.
 func (b Batch) LogEnds() []Expect {
 	var ends []Expect
 	for _, e := range b.Expect {

@@ -26,6 +26,10 @@ func TestBackup(t *testing.T) {
 	if err := s.SaveLogin(ctx, store.Login{TokenHash: [32]byte{1}, UserID: "dana", Seen: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
+	aside := store.Binned{ChatID: "chat-0", Workbin: "dana", By: "dana", At: instant(1)}
+	if _, err := s.Commit(ctx, store.Batch{Bins: []store.BinChange{{Binned: aside}}}); err != nil {
+		t.Fatal(err)
+	}
 	var answered atomic.Int64
 	writing, stop := context.WithCancel(ctx)
 	var writer sync.WaitGroup
@@ -73,6 +77,9 @@ func TestBackup(t *testing.T) {
 	row, err := r.Chat(ctx, "chat-0")
 	if err != nil || row.Seq < before || row.Seq > answered.Load() {
 		t.Errorf("the chat is at %d, %v; at the backup's begin it was at %d", row.Seq, err, before)
+	}
+	if in, err := r.Bin(ctx, "dana"); err != nil || len(in) != 1 || in[0] != aside {
+		t.Errorf("put aside: %+v, %v", in, err)
 	}
 	if _, err := r.Login(ctx, [32]byte{1}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a log-in of before: %v", err)

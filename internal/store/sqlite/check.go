@@ -26,7 +26,7 @@ type Finding struct {
 const maxFindings = 100
 
 // Check reads the whole database of a data folder and returns what is not as it was written: nil if everything is. Also nothing that
-// contradicts the rules of the contract is passed over: logs and feeds without gaps, heads and counts that fit them, work of chats that exist, sessions that
+// contradicts the rules of the contract is passed over: logs and feeds without gaps, heads and counts that fit them, work and workbins of chats that exist, sessions that
 // have not come further than their feeds.
 //
 // A server may run on the folder meanwhile; nothing is written. It takes about as long as reading the file does. The error says
@@ -273,13 +273,19 @@ func (c *check) places() error {
 	})
 }
 
-// references: what waits is a chat that exists.
+// references: what waits, and what was put aside, is a chat that exists.
 func (c *check) references() error {
-	return c.each(`SELECT chat_id FROM work WHERE chat_id NOT IN (SELECT id FROM chat)`, func(scan func(...any) error) error {
-		var id string
-		if err := scan(&id); err != nil {
+	for _, of := range []struct{ table, what string }{{"work", "it waits in a queue"}, {"bin", "it is in a workbin"}} {
+		err := c.each("SELECT chat_id FROM "+of.table+" WHERE chat_id NOT IN (SELECT id FROM chat)", func(scan func(...any) error) error {
+			var id string
+			if err := scan(&id); err != nil {
+				return err
+			}
+			return c.report(of.table, "chat "+id, of.what+", and there is no such chat")
+		})
+		if err != nil {
 			return err
 		}
-		return c.report("work", "chat "+id, "it waits in a queue, and there is no such chat")
-	})
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func TestCheck(t *testing.T) {
 		"the first event is missing": {`DELETE FROM event WHERE seq = 1`, "table event, chat c", "event 2 follows event 0"},
 		"the last event is missing":  {`DELETE FROM event WHERE seq = 4`, "table chat, chat c", "says that its log ends at event 4; it ends at 3"},
 		"the log is missing":         {`DELETE FROM event`, "table chat, chat c", "ends at event 4; it ends at 0"},
-		"the chat is missing":        {`DELETE FROM chat; UPDATE chat_count SET n = 0`, "table chat, chat c", "ends at event 0; it ends at 4"},
+		"the chat is missing":        {`DELETE FROM chat; DELETE FROM bin; UPDATE chat_count SET n = 0`, "table chat, chat c", "ends at event 0; it ends at 4"},
 		"an index is missing":        {`UPDATE event SET idx = 7, crc = NULL WHERE seq = 3`, "table event, chat c, event 3", "index 7 follows index 0"},
 		"a notification is missing":  {`DELETE FROM feed WHERE n = 2`, "table feed, feed of agent:dana", "3 notifications from 1 to 4; its head says 4"},
 		"the newest is missing":      {`DELETE FROM feed WHERE n = 4`, "table feed, feed of agent:dana", "3 notifications from 1 to 3; its head says 4"},
@@ -57,12 +58,19 @@ func TestCheck(t *testing.T) {
 		"a chat is another":          {`UPDATE chat SET ended = 1`, "table chat, row c", "its checksum does not fit"},
 		"a session is too far":       {`UPDATE session SET confirmed = confirmed + 5`, "table session, session h", "its place is 5, and its feed ends at 4"},
 		"unknown work":               {`INSERT INTO work (chat_id, queue, since, priority) VALUES ('x', 'q', 1, 1)`, "table work, chat x", "there is no such chat"},
+		"an unknown chat put aside": {
+			fmt.Sprintf(`INSERT INTO bin VALUES ('x', 'b', 'dana', 1, %d)`, checksum("bin", []any{"x", "b", "dana", int64(1)})), "table bin, chat x", "there is no such chat",
+		},
+		"another one was put aside": {`UPDATE bin SET workbin = 'omar'`, "table bin, row c", "its checksum does not fit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := openTemp(t)
 			defer s.Close()
 			commitFour(t, s)
+			if _, err := s.Commit(t.Context(), store.Batch{Bins: []store.BinChange{{Binned: store.Binned{ChatID: "c", Workbin: "dana"}}}}); err != nil {
+				t.Fatal(err)
+			}
 			if err := s.InsertSession(t.Context(), store.Session{Handle: "h", Subscriber: "agent:dana", Term: 1, Place: store.Place{Confirmed: feedNumber(s.epoch, 0)}}, time.Now()); err != nil {
 				t.Fatal(err)
 			}

@@ -80,15 +80,8 @@ func (c *commit) check(tx *transaction) (write bool, err error) {
 		}
 	}
 	for _, e := range c.Expect {
-		if e.Work == "" {
-			continue
-		}
-		waits, err := number(tx.waits.QueryRowContext(tx.ctx, e.Work))
-		if err != nil {
-			return false, fmt.Errorf("look whether chat %s waits: %w", e.Work, err)
-		}
-		if waits == 0 {
-			return false, fmt.Errorf("%w: chat %s does not wait any more", store.ErrConflict, e.Work)
+		if err := tx.expect(e); err != nil {
+			return false, err
 		}
 	}
 	for _, a := range c.Agents {
@@ -103,6 +96,29 @@ func (c *commit) check(tx *transaction) (write bool, err error) {
 	return true, nil
 }
 
+// expect checks what a batch expects apart from where logs end.
+func (tx *transaction) expect(e store.Expect) error {
+	switch {
+	case e.Work != "":
+		waits, err := number(tx.waits.QueryRowContext(tx.ctx, e.Work))
+		if err != nil {
+			return fmt.Errorf("look whether chat %s waits: %w", e.Work, err)
+		}
+		if waits == 0 {
+			return fmt.Errorf("%w: chat %s does not wait any more", store.ErrConflict, e.Work)
+		}
+	case e.Bin != "":
+		n, err := number(tx.binSize.QueryRowContext(tx.ctx, e.Bin))
+		if err != nil {
+			return fmt.Errorf("count the chats in workbin %s: %w", e.Bin, err)
+		}
+		if n >= e.Below {
+			return fmt.Errorf("%w: workbin %s holds %d chats", store.ErrConflict, e.Bin, n)
+		}
+	}
+	return nil
+}
+
 // number returns the one column of a row, or 0 if there is no row.
 func number(row *sql.Row) (n int64, err error) {
 	if err := row.Scan(&n); err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -112,7 +128,7 @@ func number(row *sql.Row) (n int64, err error) {
 }
 
 func (c *commit) write(tx *transaction) error {
-	for _, part := range []func(*transaction) error{c.writeOnce, c.writeChats, c.writeAgents, c.writeWork, c.writeTimers, c.writeFeeds} {
+	for _, part := range []func(*transaction) error{c.writeOnce, c.writeChats, c.writeAgents, c.writeWork, c.writeBins, c.writeTimers, c.writeFeeds} {
 		if err := part(tx); err != nil {
 			return err
 		}
@@ -167,6 +183,21 @@ func (c *commit) writeWork(tx *transaction) error {
 		}
 		if err != nil {
 			return fmt.Errorf("write that chat %s waits or not: %w", w.ChatID, err)
+		}
+	}
+	return nil
+}
+
+func (c *commit) writeBins(tx *transaction) error {
+	for _, b := range c.Bins {
+		var err error
+		if b.Out {
+			_, err = tx.leaveBin.ExecContext(tx.ctx, b.ChatID, b.Workbin)
+		} else {
+			_, err = tx.putBin.ExecContext(tx.ctx, seal("bin", b.ChatID, b.Workbin, b.By, b.At.UnixMicro())...)
+		}
+		if err != nil {
+			return fmt.Errorf("put chat %s into workbin %s, or take it out: %w", b.ChatID, b.Workbin, err)
 		}
 	}
 	return nil

@@ -31,6 +31,7 @@ func leftBehind(t *testing.T) (dir string) {
 		b.Once = &store.Once{Key: fmt.Sprint("key", seq), Answer: crashData("chat-0", seq), At: at}
 		b.Agents = []store.AgentRow{{State: agent.State{UserID: "dana", RefID: seq}, Version: seq}}
 		b.Work = []store.WorkChange{{Work: store.Work{ChatID: "chat-0", Queue: "support", Since: at}}}
+		b.Bins = []store.BinChange{{Binned: store.Binned{ChatID: "chat-0", Workbin: "dana", By: "dana", At: at}}}
 		b.Timers = []store.TimerChange{{Timer: store.Timer{Kind: "offer", Key: fmt.Sprint(seq % 5), At: at, Data: crashData("chat-0", seq)}}}
 		if _, err := s.Commit(ctx, b); err != nil {
 			t.Fatal(err)
@@ -90,6 +91,7 @@ func contents(ctx context.Context, s *Store) (string, error) {
 	errs = append(errs, err)
 	add(s.Agents(ctx))
 	add(s.Waiting(ctx))
+	add(s.Bin(ctx, "dana"))
 	due, _, err := s.DueTimers(ctx, time.Now().AddDate(1, 0, 0), 0)
 	add(due, err)
 	for seq := range 40 {

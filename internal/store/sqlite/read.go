@@ -228,6 +228,25 @@ func (s *Store) Waiting(ctx context.Context) ([]store.Work, error) {
 	return work, nil
 }
 
+// Bin implements [store.Store].
+func (s *Store) Bin(ctx context.Context, workbin string) ([]store.Binned, error) {
+	chats, err := collect(ctx, s.reads.bin, func(scan func(...any) error) (store.Binned, error) {
+		b := store.Binned{Workbin: workbin}
+		var at int64
+		var crc sql.Null[int64]
+		err := scan(&b.ChatID, &b.By, &at, &crc)
+		if err == nil {
+			err = mustFit(crc, "bin", 1, b.ChatID, workbin, b.By, at)
+		}
+		b.At = instant(at)
+		return b, err
+	}, workbin)
+	if err != nil {
+		return nil, s.failed("read workbin "+workbin, err)
+	}
+	return chats, nil
+}
+
 // DueTimers implements [store.Store].
 func (s *Store) DueTimers(ctx context.Context, t time.Time, limit int) (due []store.Timer, next time.Time, err error) {
 	read := -1

@@ -17,6 +17,7 @@ var sealedTables = []struct {
 	{"event", "chat_id, seq, idx, at, actor_kind, actor_user, kind, body", 2},
 	{"agent", "user_id, version, state", 1},
 	{"work", "chat_id, queue, since, priority", 1},
+	{"bin", "chat_id, workbin, by_user, at", 1},
 	{"timer", "kind, key, at, data", 2},
 	{"feed", "subscriber, n, at, topic, data", 2},
 	{"login", "token_hash, user_id, csrf, created, seen", 1},

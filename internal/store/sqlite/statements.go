@@ -12,6 +12,7 @@ type statements struct {
 	logEnd, putChat, addEvent           *sql.Stmt
 	agentVersion, putAgent              *sql.Stmt
 	waits, enter, leave                 *sql.Stmt
+	binSize, putBin, leaveBin           *sql.Stmt
 	setTimer, clearTimer, clearTimerAt  *sql.Stmt
 	growFeed, addNotification           *sql.Stmt
 	leaseHolder, takeLease, giveLease   *sql.Stmt
@@ -49,6 +50,11 @@ func prepareWrites(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.enter, `INSERT INTO work (chat_id, queue, since, priority, crc) VALUES (?1, ?2, ?3, ?4, ?5)
 			ON CONFLICT (chat_id) DO UPDATE SET queue = ?2, since = ?3, priority = ?4, crc = ?5`},
 		{&s.leave, `DELETE FROM work WHERE chat_id = ?`},
+
+		{&s.binSize, `SELECT count(*) FROM bin WHERE workbin = ?`},
+		{&s.putBin, `INSERT INTO bin (chat_id, workbin, by_user, at, crc) VALUES (?1, ?2, ?3, ?4, ?5)
+			ON CONFLICT (chat_id) DO UPDATE SET workbin = ?2, by_user = ?3, at = ?4, crc = ?5`},
+		{&s.leaveBin, `DELETE FROM bin WHERE chat_id = ? AND workbin = ?`},
 
 		{&s.setTimer, `INSERT INTO timer (kind, key, at, data, crc) VALUES (?1, ?2, ?3, ?4, ?5)
 			ON CONFLICT (kind, key) DO UPDATE SET at = ?3, data = ?4, crc = ?5`},
@@ -126,7 +132,7 @@ const (
 
 // queries are what the readers run, prepared on their handle, which prepares them anew on each of its connections.
 type queries struct {
-	epoch, answer, events, chat, logEnds, counts, feed, heads, agents, allAgents, waiting, due, login, session, deliveries *sql.Stmt
+	epoch, answer, events, chat, logEnds, counts, feed, heads, agents, allAgents, waiting, bin, due, login, session, deliveries *sql.Stmt
 }
 
 func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
@@ -145,6 +151,7 @@ func (q *queries) prepare(ctx context.Context, db *sql.DB) error {
 		{&q.agents, `SELECT user_id, version, state, crc FROM agent WHERE user_id IN (SELECT value FROM json_each(?)) ORDER BY user_id`},
 		{&q.allAgents, `SELECT user_id, version, state, crc FROM agent ORDER BY user_id`},
 		{&q.waiting, `SELECT chat_id, queue, since, priority, crc FROM work ORDER BY since, chat_id`},
+		{&q.bin, `SELECT chat_id, by_user, at, crc FROM bin WHERE workbin = ? ORDER BY at, chat_id`},
 		{&q.due, `SELECT at, kind, key, data, crc FROM timer ORDER BY at, kind, key LIMIT ?`},
 		{&q.login, `SELECT user_id, csrf, created, seen, crc FROM login WHERE token_hash = ?`},
 		{&q.session, `SELECT handle, subscriber, user_id, login, term, version, turn, confirmed, expires,

@@ -25,12 +25,13 @@ func full() store.Batch {
 	b := note("c0", 3, 2)
 	b.Chats[0].Phase, b.Chats[0].Ended = chat.WrapUp, start.Add(time.Minute)
 	b.Once = &store.Once{Key: "k1", Sum: sumOf("k1"), Answer: jsontext.Value(`{"refId": 7}`), At: start}
-	b.Expect = []store.Expect{{ChatID: "c0", Seq: 2}, {Work: "c1"}, {ChatID: "c2", Seq: 0}}
+	b.Expect = []store.Expect{{ChatID: "c0", Seq: 2}, {Work: "c1"}, {ChatID: "c2", Seq: 0}, {Bin: "b0", Below: 2}}
 	b.Agents = []store.AgentRow{{State: agent.State{UserID: "dana", RefID: 5}, Version: 1}, {State: agent.State{UserID: "omar"}}}
 	b.Work = []store.WorkChange{
 		{Work: store.Work{ChatID: "c1"}, Leave: true},
 		{Work: store.Work{ChatID: "c0", Queue: "sales", Since: start, Priority: 3}},
 	}
+	b.Bins = []store.BinChange{takes("c1", "b0"), puts(binned("c0", "b1", time.Second))}
 	b.Timers = []store.TimerChange{
 		{Timer: store.Timer{Kind: "offer", Key: "c0", At: start.Add(time.Hour), Data: jsontext.Value(`{"x":1}`)}},
 		{Timer: store.Timer{Kind: "typing", Key: "c0"}, Clear: true},
@@ -43,6 +44,7 @@ func prepared() store.Batch {
 	b := note("c0", 1, 2)
 	b.Agents = []store.AgentRow{{State: agent.State{UserID: "dana"}}}
 	b.Work = []store.WorkChange{{Work: store.Work{ChatID: "c1", Queue: "sales", Since: start}}}
+	b.Bins = []store.BinChange{puts(binned("c1", "b0", 0))}
 	b.Timers = []store.TimerChange{{Timer: store.Timer{Kind: "typing", Key: "c0", At: start}}}
 	b.Notifications = []store.Notification{told("agent:dana", 0)}
 	return b
@@ -70,6 +72,7 @@ func wholeBatch(f fixture) {
 		Heads:   map[string]int64{"agent:dana": zero["agent:dana"] + 3, "agent:omar": zero["agent:omar"] + 1, "agent:ines": zero["agent:ines"]},
 		Agents:  []store.AgentRow{{State: agent.State{UserID: "dana", RefID: 5}, Version: 2}, {State: agent.State{UserID: "omar"}, Version: 1}},
 		Waiting: []store.Work{b.Work[1].Work},
+		Bins:    map[string][]store.Binned{"b1": {b.Bins[1].Binned}},
 		Timers:  []store.Timer{b.Timers[0].Timer},
 		Answers: map[string]string{"k1": `{"refId": 7}`},
 		Counts:  map[chat.Phase]int{chat.WrapUp: 1},
@@ -84,6 +87,7 @@ func noTrace(f fixture) {
 		"a chat that should not exist": func(b *store.Batch) { b.Expect = append(b.Expect, store.Expect{ChatID: "c0", Seq: 0}) },
 		"a chat that does not exist":   func(b *store.Batch) { b.Expect[2].Seq = 1 },
 		"it does not wait":             func(b *store.Batch) { b.Expect[1].Work = "c2" },
+		"the bin is full":              func(b *store.Batch) { b.Expect[3].Below = 1 },
 		"the agent has changed":        func(b *store.Batch) { b.Agents[0].Version = 0 },
 		"the agent has not changed":    func(b *store.Batch) { b.Agents[0].Version = 2 },
 		"the agent is not there":       func(b *store.Batch) { b.Agents[1].Version = 1 },
@@ -131,6 +135,9 @@ func invalid(f fixture) {
 		"an agent with no version":       func(b *store.Batch) { b.Agents[1].Version = -1 },
 		"work without a chat":            func(b *store.Batch) { b.Work[0].ChatID = "" },
 		"work without a queue":           func(b *store.Batch) { b.Work[1].Queue = "" },
+		"an expectation of a bin too":    func(b *store.Batch) { b.Expect[3].Work = "c1" },
+		"a bin without a name":           func(b *store.Batch) { b.Bins[1].Workbin = "" },
+		"a bin without a chat":           func(b *store.Batch) { b.Bins[0].ChatID = "" },
 		"a timer without a kind":         func(b *store.Batch) { b.Timers[0].Kind = "" },
 		"a timer without a key":          func(b *store.Batch) { b.Timers[1].Key = "" },
 		"a notification for nobody":      func(b *store.Batch) { b.Notifications[2].Subscriber = "" },

@@ -118,6 +118,17 @@ func (m *model) commit(b store.Batch) (r store.Result, err error) {
 	slices.SortFunc(m.Waiting, func(a, b store.Work) int {
 		return order.Or(a.Since.Compare(b.Since), strings.Compare(a.ChatID, b.ChatID))
 	})
+	for _, c := range b.Bins {
+		for name, chats := range m.Bins {
+			m.Bins[name] = slices.DeleteFunc(slices.Clone(chats), func(x store.Binned) bool { return x.ChatID == c.ChatID && (!c.Out || name == c.Workbin) })
+		}
+		if !c.Out {
+			m.Bins[c.Workbin] = append(m.Bins[c.Workbin], c.Binned)
+		}
+	}
+	for _, chats := range m.Bins {
+		slices.SortFunc(chats, func(a, b store.Binned) int { return order.Or(a.At.Compare(b.At), strings.Compare(a.ChatID, b.ChatID)) })
+	}
 	for _, t := range b.Timers {
 		m.Timers = slices.DeleteFunc(m.Timers, func(x store.Timer) bool {
 			return x.Kind == t.Kind && x.Key == t.Key && (!t.Clear || t.At.IsZero() || t.At.Equal(x.At))
@@ -146,6 +157,9 @@ func (m *model) expected(b store.Batch) bool {
 			return false
 		}
 		if e.Work != "" && !slices.ContainsFunc(m.Waiting, func(w store.Work) bool { return w.ChatID == e.Work }) {
+			return false
+		}
+		if e.Bin != "" && int64(len(m.Bins[e.Bin])) >= e.Below {
 			return false
 		}
 	}
@@ -190,6 +204,7 @@ func (m *model) prune(before store.Horizons) (n int64) {
 
 // tidy gives what is empty the form in which it is read.
 func (m *model) tidy() {
+	maps.DeleteFunc(m.Bins, func(_ string, chats []store.Binned) bool { return len(chats) == 0 })
 	maps.DeleteFunc(m.Feeds, func(_ string, rows []store.Notification) bool { return len(rows) == 0 })
 	if len(m.Waiting) == 0 {
 		m.Waiting = nil
@@ -243,6 +258,11 @@ func (m *model) drawBatch(r *rapid.T) (b store.Batch) {
 				Work:  store.Work{ChatID: id, Queue: "sales", Since: drawTime(r), Priority: rapid.IntRange(-2, 2).Draw(r, "priority")},
 				Leave: rapid.Bool().Draw(r, "leave"),
 			})
+		}
+		if some("bin " + id) {
+			name := rapid.SampledFrom(worldBins).Draw(r, "bin")
+			b.Bins = append(b.Bins, store.BinChange{Binned: store.Binned{ChatID: id, Workbin: name, By: "dana", At: drawTime(r)}, Out: rapid.Bool().Draw(r, "out")})
+			b.Expect = append(b.Expect, store.Expect{Bin: name, Below: int64(len(m.Bins[name])) + 1 - wrong("full")})
 		}
 		if some("timer " + id) {
 			t := store.TimerChange{Timer: store.Timer{Kind: rapid.SampledFrom([]string{"offer", "typing"}).Draw(r, "kind"), Key: id, At: drawTime(r)}}

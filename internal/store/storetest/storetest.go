@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"agents", agentTests},
 		{"standing", standingTests},
 		{"work", workTests},
+		{"bins", binTests},
 		{"timers", timerTests},
 		{"leases", leaseTests},
 		{"logins", loginTests},

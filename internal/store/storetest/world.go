@@ -16,6 +16,7 @@ var (
 	worldChats = []string{"c0", "c1", "c2"}
 	worldFeeds = []string{"agent:dana", "agent:omar", "agent:ines"}
 	worldKeys  = []string{"k0", "k1", "k2"}
+	worldBins  = []string{"b0", "b1"}
 )
 
 // far is later than any timer of a test.
@@ -29,6 +30,7 @@ type world struct {
 	Heads   map[string]int64
 	Agents  []store.AgentRow
 	Waiting []store.Work
+	Bins    map[string][]store.Binned
 	Timers  []store.Timer
 	Answers map[string]string
 	Counts  map[chat.Phase]int
@@ -49,7 +51,7 @@ func sumOf(key string) [sha256.Size]byte { return sha256.Sum256([]byte(key)) }
 func readWorld(ctx context.Context, s store.Store) (w world, err error) {
 	w = world{
 		Chats: map[string]store.ChatRow{}, Events: map[string][]chat.Event{}, Feeds: map[string][]store.Notification{},
-		Answers: map[string]string{},
+		Answers: map[string]string{}, Bins: map[string][]store.Binned{},
 	}
 	for _, id := range worldChats {
 		row, err := s.Chat(ctx, id)
@@ -91,6 +93,15 @@ func readWorld(ctx context.Context, s store.Store) (w world, err error) {
 	}
 	if w.Waiting, err = s.Waiting(ctx); err != nil {
 		return w, err
+	}
+	for _, name := range worldBins {
+		chats, err := s.Bin(ctx, name)
+		if err != nil {
+			return w, err
+		}
+		if len(chats) > 0 {
+			w.Bins[name] = chats
+		}
 	}
 	if w.Timers, _, err = s.DueTimers(ctx, far, 0); err != nil {
 		return w, err
