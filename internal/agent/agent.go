@@ -39,8 +39,8 @@ func (s State) LoggedIn() bool { return slices.ContainsFunc(s.Channels, Channel.
 
 // Reachable tells whether another agent may hand her a chat: logged in to chat, ready or not, without DND (agent-api 6.3).
 func (s State) Reachable() bool {
-	c, ok := s.Channel(Chat)
-	return ok && c.LoggedIn() && !c.DND && !s.Leaving
+	c, _ := s.Channel(Chat)
+	return s.LoggedInTo(Chat) && !c.DND && !s.Leaving
 }
 
 // Ready tells whether routing may offer her chats: her chat channel is Ready, without DND (agent-api 6.3).

@@ -139,6 +139,9 @@ func TestLogIn(t *testing.T) {
 	if len(changed) != 1 || changed[0] != (agent.Channel{Medium: "chat", UserState: agent.NotReady, Since: at(0)}) {
 		t.Errorf("first: changed %v", changed)
 	}
+	if !s.LoggedInTo("chat") || s.LoggedInTo("voice") {
+		t.Error("she is logged in to chat alone")
+	}
 	s = operated(t, s, "Ready")
 	s, changed = s.LogIn([]string{"chat", "voice", "voice"}, agent.NotReady, at(5))
 	if len(changed) != 1 || changed[0].Medium != "voice" || !s.Ready() {
@@ -163,7 +166,7 @@ func TestLogOut(t *testing.T) {
 	if len(changed) != 2 || changed[0] != (agent.Channel{Medium: "chat", UserState: agent.LoggedOut, Since: at(10)}) {
 		t.Errorf("changed %v", changed)
 	}
-	if s.LoggedIn() || s.Ready() || s.Reachable() || s.RefID != 0 || len(s.Declined) != 0 {
+	if s.LoggedInTo("chat") || s.LoggedInTo("email") || s.LoggedIn() || s.Ready() || s.Reachable() || s.RefID != 0 || len(s.Declined) != 0 {
 		t.Errorf("after log-out: %+v", s)
 	}
 	if _, changed = s.LogOut(at(11)); len(changed) != 0 {

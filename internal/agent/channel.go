@@ -53,6 +53,7 @@ const (
 	OpNotReady        = "NotReady"
 	OpDoNotDisturbOn  = "DoNotDisturbOn"
 	OpDoNotDisturbOff = "DoNotDisturbOff"
+	OpOffline         = "Offline" // a supervisor's: it logs the agent out
 )
 
 // The kinds of refusal. A refused operation changes nothing.
@@ -63,6 +64,12 @@ var (
 
 // LoggedIn tells whether the agent is logged in to this medium.
 func (c Channel) LoggedIn() bool { return c.UserState.State != LoggedOutState }
+
+// LoggedInTo tells whether the agent is logged in to this medium.
+func (s State) LoggedInTo(medium string) bool {
+	c, ok := s.Channel(medium)
+	return ok && c.LoggedIn()
+}
 
 // Channel returns her standing in a medium; false if she has never been logged in to it.
 func (s State) Channel(medium string) (Channel, bool) {

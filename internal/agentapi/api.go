@@ -121,7 +121,7 @@ func New(cfg Config) (*API, error) {
 // endpoints is the table of everything that is served below /api and /internal-api but the notifications (agent-api 1.2).
 func (a *API) endpoints() map[string]endpoint {
 	return map[string]endpoint{
-		"/api/v2/me":                            {get: a.me, post: a.operateMe},
+		"/api/v2/me":                            {get: a.me, post: permitted(a.operateMe, directory.Voice)},
 		"/api/v2/me/chats":                      {get: chatters(a.chats)},
 		"/api/v2/me/chats/{id}":                 {get: chatters(a.chat), post: chatters(a.operate)},
 		"/api/v2/me/interactions/{id}":          {get: chatters(a.chat), post: chatters(a.operate)}, // before 2014
@@ -134,6 +134,7 @@ func (a *API) endpoints() map[string]endpoint {
 		"/api/v2/me/calls":                      {get: none("calls")},
 		"/api/v2/users":                         {get: a.users},
 		"/api/v2/users/{id}":                    {get: a.user},
+		"/api/v2/users/{id}/channels/{channel}": {post: permitted(a.superviseChannel, directory.AgentControl, directory.Monitoring)},
 		"/api/v2/contacts":                      {get: a.contacts},
 		"/api/v2/contacts/{id}":                 {get: a.contact},
 		"/api/v2/queues":                        {get: a.queues},
@@ -150,8 +151,7 @@ func (a *API) endpoints() map[string]endpoint {
 		"/internal-api/business-attributes":     {get: a.businessAttributes},
 
 		// What is not built says so.
-		"/api/v2/users/{id}/channels/{channel}":    {post: supervisors(notOffered("control of other agents"))},
-		"/api/v2/users/{id}/chats/{chat}":          {post: supervisors(notOffered("supervision of chats"))},
+		"/api/v2/users/{id}/chats/{chat}":          {post: permitted(notOffered("supervision of chats"), directory.Monitoring)},
 		"/api/v2/me/workbins":                      {any: notOffered("workbins")},
 		"/api/v2/me/workbins/{id}":                 {any: notOffered("workbins")},
 		"/api/v2/platform/contactserver/{request}": {any: notOffered("the contact server with its standard responses")},

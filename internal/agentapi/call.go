@@ -79,28 +79,27 @@ func (a *API) answer(e endpoint, w http.ResponseWriter, r *http.Request) (answer
 	return h(&call{api: a, w: w, r: r, user: who.User, auth: who})
 }
 
-// chatters lets those in who have the feature api-multimedia, which comes with being an agent or a supervisor (agent-api 1.8).
+// permitted lets those in who have one of the features. That comes before all else but the log-in (agent-api 1.8, 4.0).
+func permitted(next handler, oneOf ...directory.Feature) handler {
+	return func(c *call) (answer, error) {
+		if err := c.needs(oneOf...); err != nil {
+			return nil, err
+		}
+		return next(c)
+	}
+}
+
+// chatters lets those in who may take part in chats.
 func chatters(next handler) handler {
-	return func(c *call) (answer, error) {
-		if !hasChat(c.user) {
-			return nil, refuse(errPermission, "you lack the feature api-multimedia, which agents and supervisors have")
-		}
-		return next(c)
-	}
+	return permitted(next, directory.MultimediaChat, directory.Multimedia)
 }
 
-// supervisors lets supervisors in. Their right is checked before all else (agent-api 6.8).
-func supervisors(next handler) handler {
-	return func(c *call) (answer, error) {
-		if !c.user.Has(directory.SupervisorRole) {
-			return nil, refuse(errPermission, "only supervisors may do this")
-		}
-		return next(c)
+// needs refuses a user who has none of the features.
+func (c *call) needs(oneOf ...directory.Feature) error {
+	if c.user.May(oneOf...) {
+		return nil
 	}
-}
-
-func hasChat(u *directory.User) bool {
-	return u.Has(directory.AgentRole) || u.Has(directory.SupervisorRole)
+	return refuse(errPermission, "you lack the feature %s; the administrator grants it, by role or by itself", oneOf[0])
 }
 
 // notOffered answers for what the original product has and we do not.

@@ -32,11 +32,15 @@ func (a *API) operateChannel(c *call) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.isState(q.operation); err != nil {
+		return nil, err
+	}
 	name := c.r.PathValue("channel")
 	if _, known := media[name]; !known {
 		return nil, errNoChannel(name)
 	}
-	return a.setState(c, q, name)
+	_, err = a.Desk.SetState(c.r.Context(), c.user.ID, name, q.operation, q.once)
+	return nil, err
 }
 
 func errNoChannel(name string) error {

@@ -86,7 +86,7 @@ func (a *API) contactEntries(ctx context.Context) ([]contactEntry, error) {
 	}
 	var entries []contactEntry
 	for _, u := range a.Directory.Users {
-		if hasChat(u) {
+		if u.MayChat() {
 			entries = append(entries, contactEntry{a.userContactOf(u, states[u.ID]), userType, u.Name, []string{u.FirstName, u.LastName, u.Name}})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/directory"
 )
 
 // currentUser is the answer to GET /me: the user, and whichever subresources were asked for (agent-api 6.1).
@@ -98,7 +99,11 @@ func (a *API) operateMe(c *call) (answer, error) {
 	case endSession:
 		return a.endSession(c, q)
 	}
-	return a.setState(c, q, "", startSession, endSession)
+	if err := a.isState(q.operation, startSession, endSession); err != nil {
+		return nil, err
+	}
+	_, err = a.Desk.SetState(c.r.Context(), c.user.ID, "", q.operation, q.once)
+	return nil, err
 }
 
 // media are those a client may name (agent-api 6.2), and whether they are served here. A desktop logs in to all it knows; what is not served is ignored,
@@ -129,6 +134,9 @@ func (a *API) startSession(c *call, q request) (answer, error) {
 	if len(served) == 0 {
 		return nil, refuse(chat.ErrState, "none of these media is served here: log in to chat")
 	}
+	if err := c.needs(directory.MultimediaChat, directory.Multimedia); err != nil { // nobody must be offered what she cannot take
+		return nil, err
+	}
 	_, err = a.Desk.LogIn(c.r.Context(), c.user.ID, served, q.once)
 	return nil, err
 }
@@ -153,17 +161,16 @@ func (a *API) endSession(c *call, q request) (answer, error) {
 	return nil, errors.Join(a.endSessions(ctx, login), a.Auth.End(ctx, login))
 }
 
-// setState runs a readiness operation on one medium, or with medium "" on all of the session. others are further operations of the same address, for the
-// message about an unknown one.
-func (a *API) setState(c *call, q request, medium string, others ...string) (answer, error) {
-	// Whether there is such an operation comes before whether she is logged in (agent-api 4.0).
-	if _, _, err := (agent.State{}).Operate(medium, q.operation, a.Directory.AgentStates, time.Time{}); errors.Is(err, agent.ErrUnknownOperation) {
-		names := append(others, agent.OpReady, agent.OpNotReady, agent.OpDoNotDisturbOn, agent.OpDoNotDisturbOff)
-		for _, d := range a.Directory.AgentStates {
-			names = append(names, d.Operation)
-		}
-		return nil, refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(q.operation), strings.Join(names, ", "))
+// isState refuses what is neither a readiness operation nor among others, the further operations of the same address. That there is no such operation
+// comes before whether anybody is logged in (agent-api 4.0).
+func (a *API) isState(operation string, others ...string) error {
+	_, _, err := agent.State{}.Operate("", operation, a.Directory.AgentStates, time.Time{})
+	if !errors.Is(err, agent.ErrUnknownOperation) || slices.Contains(others, operation) {
+		return nil
 	}
-	_, err := a.Desk.SetState(c.r.Context(), c.user.ID, medium, q.operation, q.once)
-	return nil, err
+	names := append(slices.Clip(others), agent.OpReady, agent.OpNotReady, agent.OpDoNotDisturbOn, agent.OpDoNotDisturbOff)
+	for _, d := range a.Directory.AgentStates {
+		names = append(names, d.Operation)
+	}
+	return refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(operation), strings.Join(names, ", "))
 }

@@ -116,7 +116,7 @@ type policy struct {
 	directory *directory.Directory
 }
 
-// CanHandshake lets in whoever has a role here.
+// CanHandshake lets in whoever may do anything here.
 func (p policy) CanHandshake(_ context.Context, peer bayeux.Peer, _ *bayeux.Message) error {
 	u := p.directory.User(peer.Principal.User)
 	if u == nil || !mayConnect(u) {
@@ -125,8 +125,10 @@ func (p policy) CanHandshake(_ context.Context, peer bayeux.Peer, _ *bayeux.Mess
 	return nil
 }
 
-// mayConnect reports whether a user has a role that is told anything.
-func mayConnect(u *directory.User) bool { return hasChat(u) || u.Has(directory.AdminRole) }
+// mayConnect reports whether a user has a feature or a role that brings her notifications.
+func mayConnect(u *directory.User) bool {
+	return u.May(directory.Features()...) || u.Has(directory.AdminRole)
+}
 
 // CanSubscribe keeps the topics of other users for supervisors and administrators.
 func (p policy) CanSubscribe(ctx context.Context, s *bayeux.Session, channel string, m *bayeux.Message) error {

@@ -67,6 +67,12 @@ func line(m bayeuxclient.Message) string {
 	case "ChannelStateChangeMessageV2":
 		for _, c := range data.Channels {
 			said = append(said, c.Channel, c.UserState.State)
+			if c.UserState.Reason != "" {
+				said = append(said, c.UserState.Reason)
+			}
+			if c.DNDState != "Off" {
+				said = append(said, "undisturbed")
+			}
 		}
 	case "MessageLogUpdated":
 		for _, m := range data.Messages {

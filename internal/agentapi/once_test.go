@@ -84,6 +84,13 @@ func TestEveryPostMayBeRepeated(t *testing.T) {
 			{"/api/v2/me/channels/chat", "DoNotDisturbOn"},
 			{"/api/v2/me/channels/chat", "DoNotDisturbOff"},
 		},
+		"/api/v2/users/{id}/channels/{channel}": {
+			{channelOfUser("dana"), "NotReady"},
+			{channelOfUser("dana"), "Lunch"},
+			{channelOfUser("dana"), "DoNotDisturbOn"},
+			{channelOfUser("dana"), "DoNotDisturbOff"},
+			{channelOfUser("dana"), "Offline"},
+		},
 		"/api/v2/me": {
 			{"/api/v2/me", "StartContactCenterSession"},
 			{"/api/v2/me", "Ready"},
@@ -94,7 +101,7 @@ func TestEveryPostMayBeRepeated(t *testing.T) {
 	}
 	elsewhere := []string{"/api/v2/me/chats/{id}", "/api/v2/me/interactions/{id}"} // all that they do is above
 	refused := []string{
-		"/api/v2/users/{id}/channels/{channel}", "/api/v2/users/{id}/chats/{chat}", "/api/v2/me/workbins", "/api/v2/me/workbins/{id}",
+		"/api/v2/users/{id}/chats/{chat}", "/api/v2/me/workbins", "/api/v2/me/workbins/{id}",
 		"/api/v2/platform/contactserver/{request}", "/api/v2/response-templates/{id}", "/api/v1/stats/{id}",
 	}
 	for pattern, e := range h.endpoints() {
@@ -102,9 +109,13 @@ func TestEveryPostMayBeRepeated(t *testing.T) {
 			t.Errorf("POST %s is not tested", pattern)
 		}
 	}
-	for _, pattern := range []string{"/api/v2/me/channels/{channel}", "/api/v2/me"} { // the last one logs her out
+	for _, pattern := range []string{"/api/v2/me/channels/{channel}", "/api/v2/users/{id}/channels/{channel}", "/api/v2/me"} { // the last two log her out
+		who := dana
+		if strings.Contains(pattern, "/users/") {
+			who = h.as("ines")
+		}
 		for _, c := range served[pattern] {
-			h.repeat(dana, c.operation, c.path, `{"operationName":"`+c.operation+`","channels":["chat"]}`)
+			h.repeat(who, c.operation, c.path, `{"operationName":"`+c.operation+`","channels":["chat"]}`)
 		}
 	}
 	for _, path := range refused {

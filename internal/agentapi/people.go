@@ -131,20 +131,25 @@ func (a *API) queueOf(q *directory.Queue) queue {
 	}
 }
 
-// featuresOf lists what a user is permitted (agent-api 1.8).
-func (a *API) featuresOf(u *directory.User) []feature {
-	if !hasChat(u) {
-		return []feature{}
-	}
-	return []feature{
-		a.featureOf("api-multimedia", "Multimedia API", "Work on interactions of all media but voice"),
-		a.featureOf("api-multimedia-chat", "Multimedia Chat API", "Take, write in and finish chats"),
-	}
+// featureTexts say what each feature is called and what it permits.
+var featureTexts = map[directory.Feature]struct{ name, description string }{
+	directory.Multimedia:     {"Multimedia API", "Work on interactions of all media but voice"},
+	directory.MultimediaChat: {"Multimedia Chat API", "Take, write in and finish chats"},
+	directory.Voice:          {"Voice API", "Begin and end contact-center sessions"},
+	directory.AgentControl:   {"Supervisor Agent Control API", "Change the states of agents"},
+	directory.Monitoring:     {"Supervisor Monitoring API", "Monitor, coach and barge in on the chats of agents"},
 }
 
-func (a *API) featureOf(id, name, description string) feature {
-	path := "/features/" + id
-	return feature{ID: id, DisplayName: name, Description: description, URI: a.Encoder.uri(path), Path: path}
+// featuresOf lists what a user is permitted (agent-api 1.8).
+func (a *API) featuresOf(u *directory.User) []feature {
+	has := []feature{}
+	for _, f := range directory.Features() {
+		if u.May(f) {
+			path, text := "/features/"+string(f), featureTexts[f]
+			has = append(has, feature{ID: string(f), DisplayName: text.name, Description: text.description, URI: a.Encoder.uri(path), Path: path})
+		}
+	}
+	return has
 }
 
 // features answers GET /features: those of the current user.

@@ -275,7 +275,7 @@ func TestEveryAnswerIsJSON(t *testing.T) {
 		}
 	}
 	// Supervision: the right comes before everything else (agent-api 6.8).
-	for path, body := range map[string]string{"/channels/chat": `{"operationName":"Monitor"}`, "/chats/x": `{"operationName":"Intrude"}`} {
+	for path, body := range map[string]string{"/chats/x": `{"operationName":"Intrude"}`} {
 		path = "/api/v2/users/" + directory.UserID("dana") + path
 		if r := dana.post(path, body); r.status != http.StatusForbidden || r.code() != "5" {
 			t.Errorf("an agent at %s: %d %s", path, r.status, r.body)

@@ -189,7 +189,7 @@ func TestDirectories(t *testing.T) {
 		{"/api/v2/skills?fields=name", `{"statusCode":0,"skills":[{"id":"` + skill + `","name":"parcels","uri":"` + testBase + `/skills/` + skill + `","path":"/skills/` + skill + `"}]}`},
 		{"/api/v2/skills/" + skill + "?fields=id", `{"statusCode":0,"skill":{"id":"` + skill + `","uri":"` + testBase + `/skills/` + skill + `","path":"/skills/` + skill + `"}}`},
 		{"/api/v2/users/" + omarID + "?fields=lastName,nothing", `{"statusCode":0,"user":{"id":"` + omarID + `","lastName":"Haddad","uri":"` + testBase + `/users/` + omarID + `","path":"/users/` + omarID + `"}}`},
-		{"/api/v2/features", `{"statusCode":0,"uris":["` + testBase + `/features/api-multimedia","` + testBase + `/features/api-multimedia-chat"]}`},
+		{"/api/v2/features", `{"statusCode":0,"uris":["` + testBase + `/features/api-multimedia","` + testBase + `/features/api-multimedia-chat","` + testBase + `/features/api-voice"]}`},
 		{"/api/v2/settings", `{"statusCode":0,"settings":[{"displayName":"Agent States","uri":"` + testBase + `/settings/agent-states"},{"displayName":"Dispositions","uri":"` + testBase + `/settings/dispositions"}]}`},
 		{"/api/v2/settings/dispositions", `{"statusCode":0,"key":"name","settings":[{"name":"refunded","displayName":"Refunded"},{"name":"spam","displayName":"Spam"}]}`},
 		{"/internal-api/business-attributes/", `{"statusCode":0,"businessAttributes":[{"name":"DispositionCode","values":[{"name":"refunded","displayName":"Refunded"},{"name":"spam","displayName":"Spam"}]}]}`},

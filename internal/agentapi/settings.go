@@ -19,7 +19,7 @@ func (a *API) settingsGroups(*call) (answer, error) {
 // voice, which is not served.
 func (a *API) agentStates(*call) (answer, error) {
 	states := []agentStateSetting{
-		stateSetting(agent.OpReady, agent.Ready), stateSetting(agent.OpNotReady, agent.NotReady), stateSetting("Offline", agent.LoggedOut),
+		stateSetting(agent.OpReady, agent.Ready), stateSetting(agent.OpNotReady, agent.NotReady), stateSetting(agent.OpOffline, agent.LoggedOut),
 	}
 	for _, d := range a.Directory.AgentStates {
 		states = append(states, agentStateSetting{ID: d.ID, OperationName: d.Operation, DisplayName: d.DisplayName, State: d.State, Reason: d.Reason})

@@ -95,6 +95,7 @@ type User struct {
 	Email        string                       `yaml:"email" help:"E-mail address."`
 	EmployeeID   string                       `yaml:"employee-id" help:"Number in the company."`
 	Roles        []string                     `yaml:"roles" default:"agent" help:"Any of agent, supervisor and administrator."`
+	Features     []string                     `yaml:"features" default:"by roles" help:"What she may do, instead of what her roles bring: any of api-multimedia, api-multimedia-chat (chats: either is enough), api-voice (log-in to the media), api-supervisor-agent-control and api-supervisor-monitoring (both: supervisors only)."`
 	Queues       []string                     `yaml:"queues" help:"Names of the queues whose chats she gets."`
 	Skills       map[string]int               `yaml:"skills" help:"Names of her skills, each with a level from 1 to 10."`
 	Capacity     *int                         `yaml:"capacity" default:"3" help:"Chats at a time."`

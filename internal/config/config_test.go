@@ -300,6 +300,7 @@ func TestMistakesInTheDirectory(t *testing.T) {
 		"long name":           {"users: [{name: " + strings.Repeat("d", 256) + "}]", "longer than 255"},
 		"negative capacity":   {dana + ", capacity: -1}]", "users: dana: capacity: -1 is not between 0 and 1000"},
 		"unknown role":        {dana + ", roles: [boss]}]", `users: dana: there is no role "boss"; there are: agent, supervisor, administrator`},
+		"unknown feature":     {dana + ", features: [api-chat]}]", `users: dana: there is no feature "api-chat"; there are: api-multimedia, api-multimedia-chat, api-voice`},
 		"unknown queue":       {dana + ", queues: [suport]}]\nqueues: [{name: support}, {name: billing}]", `users: dana: serves queue "suport", which does not exist; there are: support, billing`},
 		"unknown skill":       {dana + ", skills: {flying: 3}}]\nskills: [{name: parcels}]", `users: dana: has skill "flying", which does not exist; there are: parcels`},
 		"odd level":           {dana + ", skills: {parcels: 11}}]\nskills: [{name: parcels}]", "users: dana: level of skill parcels: 11 is not between 1 and 10"},
@@ -353,6 +354,45 @@ func TestExampleIsAccepted(t *testing.T) {
 	}
 	if p, err := c.Proxies(); err != nil || len(p) != 1 || p[0].String() != "10.0.0.5/32" {
 		t.Errorf("proxies %v, %v", p, err)
+	}
+}
+
+// A user's own list of features takes the place of what her roles bring, also an empty one (agent-api 1.8).
+func TestFeatures(t *testing.T) {
+	t.Parallel()
+	user := func(name, more string) string {
+		return "{name: " + name + ", password-hash: '" + hash + "'" + more + "}"
+	}
+	c, err := Load(Sources{File: file(t, "users: ["+strings.Join([]string{
+		user("agent", ""), user("supervisor", ", roles: [supervisor]"), user("administrator", ", roles: [administrator]"), user("none", ", features: []"),
+		user("own", ", roles: [supervisor], features: [api-supervisor-monitoring, api-multimedia]"),
+	}, ", ")+"]"), Env: noEnv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := c.Directory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"agent":         "api-multimedia api-multimedia-chat api-voice",
+		"supervisor":    "api-multimedia api-multimedia-chat api-voice api-supervisor-agent-control api-supervisor-monitoring",
+		"administrator": "",
+		"none":          "",
+		"own":           "api-multimedia api-supervisor-monitoring",
+	} {
+		var has []string
+		for _, f := range directory.Features() {
+			if d.UserByName(name).May(f) {
+				has = append(has, string(f))
+			}
+		}
+		if got := strings.Join(has, " "); got != want {
+			t.Errorf("%s has %q, want %q", name, got, want)
+		}
+		if chats := strings.Contains(want, "api-multimedia"); d.UserByName(name).MayChat() != chats {
+			t.Errorf("%s: may chat %t", name, !chats)
+		}
 	}
 }
 

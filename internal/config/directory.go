@@ -121,6 +121,16 @@ func (from User) user(d *directory.Directory) (*directory.User, error) {
 		}
 		u.Roles = append(u.Roles, r)
 	}
+	if from.Features != nil {
+		u.Features = []directory.Feature{} // a list of her own, even an empty one
+	}
+	for _, name := range from.Features {
+		f := directory.Feature(name)
+		if all := directory.Features(); !slices.Contains(all, f) {
+			return nil, fmt.Errorf("there is no feature %q; there are: %s", name, strings.Join(named(all, func(f directory.Feature) string { return string(f) }), ", "))
+		}
+		u.Features = append(u.Features, f)
+	}
 	for _, name := range from.Queues {
 		id, err := find("queue", name, queueNames(d.Queues))
 		if err != nil {

@@ -224,6 +224,24 @@ func (d *Desk) LogOut(ctx context.Context, userID string, once *Once) (r Receipt
 	}
 }
 
+// TakeOffline logs an agent out of a medium at the wish of a supervisor, with the effects of LogOut; agent.ErrNotLoggedIn if she is not logged in to it. Her
+// HTTP and CometD sessions stay (agent-api 6.3).
+func (d *Desk) TakeOffline(ctx context.Context, userID, medium string, once *Once) (Receipt, error) {
+	s, err := d.Agent(ctx, userID)
+	switch {
+	case err != nil:
+		return Receipt{}, err
+	case s.LoggedInTo(medium):
+		return d.LogOut(ctx, userID, once)
+	case once != nil:
+		// She may be logged out because of an equal request.
+		if r, ok, err := d.answered(ctx, once); ok || err != nil {
+			return r, err
+		}
+	}
+	return Receipt{}, fmt.Errorf("%s: %w", agent.OpOffline, agent.ErrNotLoggedIn)
+}
+
 // errHolds: an agent came back while she was being logged out, and was given a chat.
 var errHolds = errors.New("the agent holds chats")
 

@@ -31,6 +31,7 @@ type User struct {
 	Email        string
 	EmployeeID   string
 	Roles        []Role
+	Features     []Feature                    // nil: those of her roles
 	Queues       []string                     // ids of the queues she serves
 	Skills       map[string]int               // skill id → level
 	Capacity     int                          // chats at a time
