@@ -115,7 +115,7 @@ func TestChecksInOrder(t *testing.T) {
 		{"target user unknown (B9)", dana, mine, `{"operationName":"Consult","targetPath":"/users/nobody"}`, 404, "6", "targetPath"},
 		{"target queue unknown (B9)", dana, mine, `{"operationName":"Complete","queueName":"nowhere"}`, 404, "6", "queueName"},
 		{"herself (B9)", dana, mine, `{"operationName":"Transfer","targetPath":"` + userPath + `"}`, 400, "2", ""},
-		{"offline (B9)", dana, mine, `{"operationName":"Transfer","targetPath":"/users/` + directory.UserID("lena") + `"}`, 400, "2", "lena"},
+		{"offline (B9)", dana, mine, `{"operationName":"Transfer","targetPath":"/users/` + directory.UserID("lena") + `"}`, 400, "2", "not available on chat"},
 		{"not in the chat", dana, mine, `{"operationName":"RemoveParticipantFromConference","targetPath":"/users/` + directory.UserID("lena") + `"}`, 400, "2", ""},
 	}
 	for _, c := range cases {

@@ -95,6 +95,20 @@ type (
 	}
 )
 
+// What supervisors do (agent-api 6.8).
+type (
+	// Intrude asks for an invitation to a running chat in which the user Watched is. The supervisor has no projection of the chat yet.
+	Intrude struct {
+		Watched  string // user id
+		Mode     Mode
+		Deadline time.Time // of the invitation
+	}
+	// SwitchToMonitor, SwitchToCoach and SwitchToBargeIn change the mode of a supervisor who is in.
+	SwitchToMonitor struct{}
+	SwitchToCoach   struct{}
+	SwitchToBargeIn struct{}
+)
+
 // What the customer does (customer-api 2).
 type (
 	// Start begins a chat (2.1). It is the first command of every chat.
@@ -137,6 +151,14 @@ type (
 	}
 	// DropAgent takes an agent out of the chat because her contact-centre session ended (agent-api 2.6).
 	DropAgent struct{ UserID string }
+	// Supervise brings a supervisor in who monitors the agent Watched: invited and accepted in one go (agent-api 6.8). It does nothing if Watched is no
+	// longer in, the customer has gone, or the supervisor has a projection of the chat already.
+	Supervise struct {
+		UserID, Nickname string
+		Mode             Mode
+		ParticipantID    string // for the new participant
+		Watched          string // user id
+	}
 	// CustomerLost removes a customer whose client has vanished (customer-api 5.4).
 	CustomerLost struct{}
 	// TypingTimeout ends a typing state that nobody renewed (agent-api 4.4). It does nothing if the state began after Since.

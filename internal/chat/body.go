@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What may happen in a chat. Those with a From, a Participant or a Typist are transcript events: they use up an index.
+// What may happen in a chat. Those with a From or a Participant are transcript events: they use up an index.
 type (
 	// Started opens the log. The customer joins right after it.
 	Started struct {
@@ -72,11 +72,18 @@ type (
 	}
 	// Offered gives an agent an invitation.
 	Offered struct {
-		UserID    string    `json:"userId"`
-		Role      Role      `json:"role"`               // that she will have
-		InvitedBy string    `json:"invitedBy,omitzero"` // user id of the agent who transfers, consults or invites; "": routing
-		Deadline  time.Time `json:"deadline,omitzero"`
-		RefID     int64     `json:"refId,omitzero"` // of the inviter's request
+		UserID string `json:"userId"`
+		Role   Role   `json:"role"` // that she will have
+		// Visibility that she will have, if she is a supervisor; it follows from the role of all others.
+		Visibility Visibility `json:"visibility,omitzero"`
+		InvitedBy  string     `json:"invitedBy,omitzero"` // user id of the agent who transfers, consults or invites; "": routing
+		Deadline   time.Time  `json:"deadline,omitzero"`
+		RefID      int64      `json:"refId,omitzero"` // of the inviter's request
+	}
+	// ModeSwitched gives a supervisor another mode, and with it another visibility (agent-api 6.8).
+	ModeSwitched struct {
+		Participant Participant `json:"participant"` // as she is from now on
+		Was         Visibility  `json:"was"`
 	}
 	// SeatChanged moves an agent's projection on (agent-api 3.4).
 	SeatChanged struct {
@@ -140,6 +147,7 @@ const (
 	KindPreviewShown Kind = "preview-shown"
 	KindQueued       Kind = "queued"
 	KindOffered      Kind = "offered"
+	KindModeSwitched Kind = "mode-switched"
 	KindSeatChanged  Kind = "seat-changed"
 	KindOwnerChanged Kind = "owner-changed"
 	KindDataChanged  Kind = "data-changed"
@@ -159,6 +167,7 @@ func (TypingEnded) Kind() Kind  { return KindTypingEnded }
 func (PreviewShown) Kind() Kind { return KindPreviewShown }
 func (Queued) Kind() Kind       { return KindQueued }
 func (Offered) Kind() Kind      { return KindOffered }
+func (ModeSwitched) Kind() Kind { return KindModeSwitched }
 func (SeatChanged) Kind() Kind  { return KindSeatChanged }
 func (OwnerChanged) Kind() Kind { return KindOwnerChanged }
 func (DataChanged) Kind() Kind  { return KindDataChanged }
@@ -207,6 +216,8 @@ func DecodeBody(k Kind, raw jsontext.Value) (Body, error) {
 		return decode[Queued](k, raw)
 	case KindOffered:
 		return decode[Offered](k, raw)
+	case KindModeSwitched:
+		return decode[ModeSwitched](k, raw)
 	case KindSeatChanged:
 		return decode[SeatChanged](k, raw)
 	case KindOwnerChanged:

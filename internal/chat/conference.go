@@ -4,7 +4,7 @@ import "slices"
 
 // invite brings another agent into the conversation. One who is consulted becomes known to the customer at once (agent-api 4.9, 4.10).
 func (d *draft) invite(userID string, a Invite) error {
-	if other, in := d.participant(a.UserID); in && a.UserID != userID && !other.serves() {
+	if other, in := d.participant(a.UserID); in && a.UserID != userID && other.Role == Consulted {
 		d.raise(other, Member)
 		return nil
 	}
@@ -22,12 +22,12 @@ func (d *draft) raise(p Participant, role Role) {
 
 // remove takes another agent out (agent-api 4.11).
 func (d *draft) remove(userID string, a RemoveParticipantFromConference) error {
-	switch _, in := d.participant(a.UserID); {
+	switch other, in := d.participant(a.UserID); {
 	case a.UserID == "":
 		return Refuse(ErrMissing, "the agent to remove is needed")
 	case a.UserID == userID:
 		return Refuse(ErrState, "the target is yourself; there is Leave")
-	case !in:
+	case !in || other.Visibility == VisibleToSupervisors:
 		return Refuse(ErrNotFound, "this agent is not in the chat")
 	}
 	if err := a.Farewell.check(); err != nil {
@@ -72,7 +72,7 @@ func (d *draft) transfer(userID string, a Transfer) error {
 		return d.ask(userID, a.UserID, Owner, a.Deadline)
 	}
 	d.withdraw()
-	if heir.serves() {
+	if heir.Visibility == VisibleToAll {
 		d.add(OwnerChanged{UserID: a.UserID})
 	} else {
 		d.raise(heir, Owner)
@@ -164,10 +164,11 @@ func (d *draft) stepOut(userID string, cause Cause) {
 	}
 }
 
-// dismissHidden takes out who is there only because of agents whom the customer sees (agent-api 4.6, 4.8, 6.8).
+// dismissHidden takes out who is there, or about to come, only because of agents who serve the customer (agent-api 4.6, 4.8, 6.8).
 func (d *draft) dismissHidden(cause Cause) {
 	for _, userID := range d.users() {
-		if p, in := d.participant(userID); in && !p.serves() {
+		p, in := d.participant(userID)
+		if in && !p.serves() || d.Seats[userID].intrudes() {
 			d.out(userID, Revoked, cause, 0)
 		}
 	}

@@ -57,6 +57,10 @@ func (d *draft) decide(action Action) error {
 		return d.offer(a)
 	case EndOffer:
 		d.endOffer(a)
+	case Intrude:
+		return d.intrude(a)
+	case Supervise:
+		d.supervise(a)
 	case DropAgent:
 		d.dropAgent(a.UserID)
 	case TypingTimeout:
@@ -128,6 +132,12 @@ func (d *draft) operate(userID string, seat Seat, action Action) error {
 		return d.invite(userID, a)
 	case RemoveParticipantFromConference:
 		return d.remove(userID, a)
+	case SwitchToMonitor:
+		d.switchTo(me, Monitor)
+	case SwitchToCoach:
+		d.switchTo(me, Coach)
+	case SwitchToBargeIn:
+		d.switchTo(me, BargeIn)
 	case Leave:
 		return d.leave(userID, a.Farewell)
 	case Complete:

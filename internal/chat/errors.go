@@ -18,6 +18,10 @@ var (
 // ErrTooLong is the ErrInvalid of a text above its limit: the customer's API has a code of its own for it (customer-api 2.15: 204).
 var ErrTooLong = fmt.Errorf("%w: too long", ErrInvalid)
 
+// Unavailable refuses an agent who cannot be asked on chat. In the same words a supervisor is refused whom the agents are not to know of, so that asking
+// for her tells nothing (agent-api 5.2.3).
+func Unavailable() error { return Refuse(ErrState, "this agent is not available on chat") }
+
 // refusal is a kind of refusal with a text for whoever sent the command.
 type refusal struct {
 	kind error

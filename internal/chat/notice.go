@@ -49,9 +49,9 @@ func (c change) noticesTo(userID string) []Notice {
 	case was.State == Chatting && is.State == Chatting:
 		notices = c.conversation(userID, was, is)
 	case was.State == Chatting:
-		notices = append(c.lastWords(userID, was), c.statusChange(userID, is))
+		notices = append(c.lastWords(userID, was), c.statusChanges(userID, is)...)
 	case was.State != is.State:
-		notices = append(notices, c.statusChange(userID, is))
+		notices = c.statusChanges(userID, is)
 		if is.State == Chatting {
 			notices = append(notices,
 				Notice{To: userID, Kind: ParticipantsUpdated, Chat: c.after.View(userID)},
@@ -64,23 +64,40 @@ func (c change) noticesTo(userID string) []Notice {
 	return append(notices, c.errors(userID)...)
 }
 
-// statusChange announces the new state of a projection, with the referenceId of the request of hers that led to it (agent-api 1.6).
-func (c change) statusChange(userID string, is Seat) Notice {
-	n := Notice{To: userID, Kind: StatusChange}
+// statusChanges announces each state that a projection has come to, with the referenceId of the request of hers that led to it (agent-api 1.6). Who is
+// brought in without being asked is invited first all the same (2.5).
+func (c change) statusChanges(userID string, is Seat) []Notice {
+	var notices []Notice
 	for _, e := range c.events {
-		if b, ok := e.Body.(SeatChanged); ok && b.UserID == userID {
+		n := Notice{To: userID, Kind: StatusChange}
+		switch b := e.Body.(type) {
+		case Offered:
+			if b.UserID != userID {
+				continue
+			}
+			is.State = Invited
+			if e.Actor.UserID == userID { // she has invited herself: Intrude
+				n.RefID = b.RefID
+			}
+		case SeatChanged:
+			if b.UserID != userID {
+				continue
+			}
 			is.State, n.RefID = b.State, b.RefID
+		default:
+			continue
 		}
+		n.Chat = c.after.view(userID, is)
+		// Even in Chatting: the participants are the next notification's matter (agent-api 4.2 N1).
+		n.Chat.Participants = nil
+		notices = append(notices, n)
 	}
-	n.Chat = c.after.view(userID, is)
-	// Even in Chatting: the participants are the next notification's matter (agent-api 4.2 N1).
-	n.Chat.Participants = nil
-	return n
+	return notices
 }
 
 // conversation is what an agent gets who is in and stays in.
 func (c change) conversation(userID string, was, is Seat) []Notice {
-	messages := c.messages(userID, was.Role)
+	messages := c.messages(userID, was)
 	notices := make([]Notice, 0, len(messages)+1)
 	for _, m := range messages {
 		notices = append(notices, m.notice(c.after.ID, userID))
@@ -97,7 +114,7 @@ func (c change) conversation(userID string, was, is Seat) []Notice {
 }
 
 // listFirst tells whether the new list of participants comes before the messages about who came and went. It does when somebody joins (4.2, 4.9, 4.10), is
-// removed (4.11), or takes over from within (4.8); not when somebody leaves (4.5, 4.6) or hands over to a newcomer (4.8).
+// removed (4.11), takes over from within (4.8), or changes her mode (6.8); not when somebody leaves (4.5, 4.6) or hands over to a newcomer (4.8).
 func (c change) listFirst() bool {
 	var newcomer, raised, removed, transferred bool
 	for _, e := range c.events {
@@ -105,6 +122,8 @@ func (c change) listFirst() bool {
 		case Joined:
 			_, known := c.before.participant(b.Participant.UserID)
 			newcomer, raised = newcomer || !known, raised || known
+		case ModeSwitched:
+			raised = true
 		case Left:
 			removed = removed || b.Cause == CauseRemoved
 			transferred = transferred || b.Cause == CauseTransferred
@@ -116,7 +135,7 @@ func (c change) listFirst() bool {
 // lastWords is what an agent gets who was in and goes: what was said, not who came and went.
 func (c change) lastWords(userID string, was Seat) []Notice {
 	var notices []Notice
-	for _, m := range c.messages(userID, was.Role) {
+	for _, m := range c.messages(userID, was) {
 		if !m.comingOrGoing() {
 			notices = append(notices, m.notice(c.after.ID, userID))
 		}
@@ -124,19 +143,20 @@ func (c change) lastWords(userID string, was Seat) []Notice {
 	return notices
 }
 
-// messages returns the new messages that an agent in this role may see.
-func (c change) messages(userID string, role Role) []Message {
+// messages returns the new messages that an agent in this seat may see.
+func (c change) messages(userID string, seat Seat) []Message {
 	var messages []Message
 	for _, e := range c.events {
-		if m, ok := MessageOf(e); ok && m.SeenByAgent(role) {
+		if m, ok := MessageTo(e, userID, seat); ok {
 			messages = append(messages, m)
 		}
 	}
 	return messages
 }
 
+// comingOrGoing tells whether the message is about the list of participants. Of a supervisor, so is the Notice of her own change of mode.
 func (m Message) comingOrGoing() bool {
-	return m.Type == ParticipantJoined || m.Type == ParticipantLeft
+	return m.Type == ParticipantJoined || m.Type == ParticipantLeft || m.Type == SystemNotice && m.From.Role == Supervisor
 }
 
 func (m Message) notice(chatID, to string) Notice {

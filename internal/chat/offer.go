@@ -36,6 +36,8 @@ func (d *draft) target(from, to string) error {
 		return Refuse(ErrMissing, "a target is needed")
 	case to == from:
 		return Refuse(ErrState, "the target is yourself")
+	case d.Seats[to].hidden():
+		return Unavailable()
 	case d.Seats[to].State == Invited:
 		return Refuse(ErrState, "this agent is invited already")
 	}
@@ -62,21 +64,24 @@ func (d *draft) accept(userID string, seat Seat, a Accept) error {
 		return nil
 	}
 	d.add(joined)
-	me := Participant{ID: a.ParticipantID, Type: Agent, UserID: userID, Nickname: a.Nickname, Visibility: VisibleToAll, Role: seat.Role}
-	if seat.Role == Consulted {
-		me.Visibility = VisibleToAgents
-	} else {
-		me.Number = d.nextNumber()
-	}
 	if seat.Role == Owner {
 		d.withdraw()
 	}
-	d.add(Joined{Participant: me})
+	d.join(userID, a.Nickname, a.ParticipantID, seat)
 	if seat.transfer() {
 		// The one who handed the chat over goes only now, so that it is never without an agent (agent-api 4.8).
 		d.out(seat.InvitedBy, Completed, CauseTransferred, seat.RefID)
 	}
 	return nil
+}
+
+// join brings an agent in with the role and the visibility that her invitation gives her.
+func (d *draft) join(userID, nickname, participantID string, seat Seat) {
+	me := Participant{ID: participantID, Type: Agent, UserID: userID, Nickname: nickname, Visibility: seat.Visibility, Role: seat.Role}
+	if me.Visibility == VisibleToAll {
+		me.Number = d.nextNumber()
+	}
+	d.add(Joined{Participant: me})
 }
 
 // endOffer takes an invitation away that was not answered. If the agent has got another one since, this one is over.

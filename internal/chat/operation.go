@@ -24,6 +24,10 @@ const (
 	OpSendCustomNotice                    Operation = "SendCustomNotice"
 	OpSendCustomNoticeToAgents            Operation = "SendCustomNoticeToAgents"
 	OpRemoveParticipantFromConference     Operation = "RemoveParticipantFromConference"
+	OpSwitchToMonitor                     Operation = "SwitchToMonitor"
+	OpSwitchToCoach                       Operation = "SwitchToCoach"
+	OpSwitchToBargeIn                     Operation = "SwitchToBargeIn"
+	OpIntrude                             Operation = "Intrude" // at an address of its own, so in no list of capabilities
 )
 
 func (Accept) Operation() Operation                      { return OpAccept }
@@ -45,6 +49,10 @@ func (Consult) Operation() Operation                     { return OpConsult }
 func (Invite) Operation() Operation                      { return OpInvite }
 func (Leave) Operation() Operation                       { return OpLeave }
 func (Complete) Operation() Operation                    { return OpComplete }
+func (SwitchToMonitor) Operation() Operation             { return OpSwitchToMonitor }
+func (SwitchToCoach) Operation() Operation               { return OpSwitchToCoach }
+func (SwitchToBargeIn) Operation() Operation             { return OpSwitchToBargeIn }
+func (Intrude) Operation() Operation                     { return OpIntrude }
 func (RemoveParticipantFromConference) Operation() Operation {
 	return OpRemoveParticipantFromConference
 }
@@ -69,5 +77,6 @@ func (Disconnect) Operation() Operation    { return "Disconnect" }
 func (Offer) Operation() Operation         { return "Offer" }
 func (EndOffer) Operation() Operation      { return "EndOffer" }
 func (DropAgent) Operation() Operation     { return "DropAgent" }
+func (Supervise) Operation() Operation     { return "Supervise" }
 func (CustomerLost) Operation() Operation  { return "CustomerLost" }
 func (TypingTimeout) Operation() Operation { return "TypingTimeout" }

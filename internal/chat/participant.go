@@ -28,6 +28,14 @@ const (
 	Supervisor Role = "supervisor" // monitors, coaches or barges in
 )
 
+// visibility of those who come in this role. A supervisor's depends on her [Mode].
+func (r Role) visibility() Visibility {
+	if r == Consulted {
+		return VisibleToAgents
+	}
+	return VisibleToAll
+}
+
 // Participant is one stay of one party in a chat. Who leaves and joins again is a new participant.
 type Participant struct {
 	ID         string          `json:"id"`              // 16 upper-case hex digits, unique per join

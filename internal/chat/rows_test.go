@@ -14,11 +14,7 @@ import (
 func TestRows(t *testing.T) {
 	t.Parallel()
 	bye := chat.Farewell{Text: "Good bye", TreatAs: "System"}
-	rows := []struct {
-		name  string
-		begin func(*testing.T) *story
-		tell  func(*story)
-	}{
+	rows := []row{
 		{"4.1-offer", waiting, func(s *story) {
 			s.system(chat.Offer{UserID: "dana", Deadline: began.Add(time.Minute)})
 		}},
@@ -206,12 +202,24 @@ func TestRows(t *testing.T) {
 			s.system(chat.DropAgent{UserID: "dana"})
 		}},
 	}
-	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) {
+	tellAll(t, rows)
+}
+
+// row is a story that is compared with the golden file of its name.
+type row struct {
+	name  string
+	begin func(*testing.T) *story
+	tell  func(*story)
+}
+
+func tellAll(t *testing.T, rows []row) {
+	t.Helper()
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			s := row.begin(t)
-			row.tell(s)
-			s.golden(row.name)
+			s := r.begin(t)
+			r.tell(s)
+			s.golden(r.name)
 		})
 	}
 }

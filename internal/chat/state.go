@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -43,7 +44,9 @@ type Place struct {
 // Seat is an agent's live projection of a chat.
 type Seat struct {
 	State         ViewState
-	Role          Role // while invited: the one she will have
+	Role          Role       // while invited: the one she will have
+	Visibility    Visibility // while invited: the one she will have
+	Oversees      bool       // she came as a supervisor, and sees what supervisors see, whatever has become of her
 	ParticipantID string
 	Nickname      string
 	OfferSeq      int64     // number of the event that invited her
@@ -75,8 +78,8 @@ func (v ViewState) live() bool {
 // Counts tells whether the chat counts against the agent's capacity. Consultations and supervision do not (agent-api 4.0).
 func (s Seat) Counts() bool { return s.Live() && (s.Role == Owner || s.Role == Member) }
 
-// routed tells whether she is invited by routing, not by another agent.
-func (s Seat) routed() bool { return s.State == Invited && s.InvitedBy == "" }
+// routed tells whether she is invited by routing, not by another agent or as a supervisor.
+func (s Seat) routed() bool { return s.State == Invited && s.InvitedBy == "" && s.Role != Supervisor }
 
 // transfer tells whether she is invited to take the chat over from another agent.
 func (s Seat) transfer() bool { return s.State == Invited && s.InvitedBy != "" && s.Role == Owner }
@@ -144,8 +147,10 @@ func (s State) Apply(e Event) State {
 		}
 	case Offered:
 		s.Seats = with(s.Seats, b.UserID, Seat{
-			State: Invited, Role: b.Role, OfferSeq: e.Seq, OfferDeadline: b.Deadline, InvitedBy: b.InvitedBy, RefID: b.RefID,
+			State: Invited, Role: b.Role, Visibility: cmp.Or(b.Visibility, b.Role.visibility()), OfferSeq: e.Seq, OfferDeadline: b.Deadline, InvitedBy: b.InvitedBy, RefID: b.RefID,
 		})
+	case ModeSwitched:
+		return s.switched(b.Participant)
 	case SeatChanged:
 		return s.seated(b)
 	case OwnerChanged:
@@ -174,7 +179,10 @@ func (s State) joined(p Participant) State {
 		s.customer = p
 	case Agent:
 		seat := s.Seats[p.UserID]
-		s.Seats = with(s.Seats, p.UserID, Seat{State: Chatting, Role: p.Role, ParticipantID: p.ID, Nickname: p.Nickname, OfferSeq: seat.OfferSeq})
+		s.Seats = with(s.Seats, p.UserID, Seat{
+			State: Chatting, Role: p.Role, Visibility: p.Visibility, Oversees: seat.Oversees || p.Role == Supervisor,
+			ParticipantID: p.ID, Nickname: p.Nickname, OfferSeq: seat.OfferSeq,
+		})
 		if p.serves() {
 			s.Phase = Active
 		}
@@ -188,6 +196,21 @@ func (s State) joined(p Participant) State {
 func (s State) left(p Participant) State {
 	s.Participants = slices.DeleteFunc(slices.Clone(s.Participants), func(q Participant) bool { return q.ID == p.ID })
 	s.Typing, s.paces = without(s.Typing, p.ID), without(s.paces, p.ID)
+	return s
+}
+
+// switched gives a supervisor who is in another visibility.
+func (s State) switched(p Participant) State {
+	i := slices.IndexFunc(s.Participants, func(q Participant) bool { return q.ID == p.ID })
+	seat, ok := s.Seats[p.UserID]
+	if i < 0 || !ok {
+		return s
+	}
+	s.numbers = max(s.numbers, p.Number)
+	s.Participants = slices.Clone(s.Participants)
+	s.Participants[i] = p
+	seat.Visibility = p.Visibility
+	s.Seats = with(s.Seats, p.UserID, seat)
 	return s
 }
 

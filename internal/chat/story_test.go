@@ -80,6 +80,17 @@ func consultation(t *testing.T) *story {
 	return s
 }
 
+// supervised adds Ines, a supervisor in the given mode, to a story.
+func supervised(begin func(*testing.T) *story, m chat.Mode) func(*testing.T) *story {
+	return func(t *testing.T) *story {
+		t.Helper()
+		s := begin(t)
+		must(t, s.supervise("ines", m))
+		s.given()
+		return s
+	}
+}
+
 // given forgets what was told so far: it was only the way to where the story begins.
 func (s *story) given() { s.told.Reset() }
 
@@ -99,6 +110,20 @@ func (s *story) agent(user string, a chat.Action) error {
 		a = accept
 	}
 	return s.does(user, chat.Actor{Kind: chat.ByAgent, UserID: user}, a)
+}
+
+// supervisor is agent for those who need no projection of the chat.
+func (s *story) supervisor(user string, a chat.Action) error {
+	return s.does(user, chat.Actor{Kind: chat.BySupervisor, UserID: user}, a)
+}
+
+// supervise brings a supervisor in who monitors Dana.
+func (s *story) supervise(user string, m chat.Mode) error {
+	s.joins++
+	return s.system(chat.Supervise{
+		UserID: user, Mode: m, Watched: "dana",
+		Nickname: strings.ToUpper(user[:1]) + user[1:], ParticipantID: fmt.Sprintf("%s%d", strings.ToUpper(user), s.joins),
+	})
 }
 
 // does decides a command a second after the last one and tells what it leads to.

@@ -9,6 +9,16 @@ func (b Joined) message() Message {
 	return Message{Type: ParticipantJoined, From: b.Participant, Visibility: b.Participant.Visibility}
 }
 
+// For everybody but herself, a rise of her visibility is a coming and a fall is a going (agent-api 6.8).
+func (b ModeSwitched) message() Message {
+	if after := b.Participant; after.atMost(b.Was) == b.Was {
+		return Message{Type: ParticipantJoined, From: after, Visibility: after.Visibility}
+	}
+	before := b.Participant
+	before.Visibility = b.Was
+	return Message{Type: ParticipantLeft, From: before, Visibility: b.Was}
+}
+
 func (b Left) message() Message {
 	return Message{Type: ParticipantLeft, From: b.Participant, Visibility: b.Participant.Visibility}
 }
@@ -40,7 +50,7 @@ func (b PreviewShown) message() Message {
 	return Message{Type: TypingStarted, From: b.From, Visibility: VisibleToAll, Text: b.Preview, AgentsOnly: true}
 }
 
-// MessageOf returns an event as the message that agents may see; false if it is none.
+// MessageOf returns an event as the message that those may see whom it does not concern themselves; false if it is none. See [MessageTo].
 func MessageOf(e Event) (Message, bool) {
 	b, ok := e.Body.(spoken)
 	if !ok {
@@ -51,9 +61,15 @@ func MessageOf(e Event) (Message, bool) {
 	return m, true
 }
 
-// SeenByAgent tells whether an agent in the given role may see the message (agent-api 5.2.3).
-func (m Message) SeenByAgent(r Role) bool {
-	return m.Visibility != VisibleToSupervisors || r == Supervisor
+// MessageTo returns an event as the message that an agent in the given seat gets; false if it is none, or if she may not see it (agent-api 5.2.3). A
+// supervisor sees her own change of mode as a Notice without a text (6.8).
+func MessageTo(e Event, userID string, seat Seat) (Message, bool) {
+	m, ok := MessageOf(e)
+	if b, switched := e.Body.(ModeSwitched); switched && b.Participant.UserID == userID {
+		m.Type, m.From, m.Visibility = SystemNotice, b.Participant, b.Participant.Visibility
+		return m, true
+	}
+	return m, ok && seat.sees(m.Visibility)
 }
 
 // SeenByCustomer tells whether the customer may see it.
@@ -65,10 +81,10 @@ func (m Message) typing() bool { return m.Type == TypingStarted || m.Type == Typ
 // Transcript renders a chat's log for an agent who has a live projection of it in s: what she may see, without typing, which only uses up its index
 // (agent-api 4.15). The log may be given from any event on.
 func Transcript(events []Event, userID string, s State) []Message {
-	role := s.Seats[userID].Role
+	seat := s.Seats[userID]
 	messages := make([]Message, 0, len(events))
 	for _, e := range events {
-		if m, ok := MessageOf(e); ok && m.SeenByAgent(role) && !m.typing() {
+		if m, ok := MessageTo(e, userID, seat); ok && !m.typing() {
 			messages = append(messages, m)
 		}
 	}

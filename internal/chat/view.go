@@ -32,6 +32,22 @@ var (
 		OpLeave, OpSetInFocus, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData,
 		OpSendToAgents, OpSendStartTypingToAgentsNotification, OpSendStopTypingToAgentsNotification, OpComplete, OpSendCustomNoticeToAgents,
 	}
+	whenMonitoring = []Operation{
+		OpLeave, OpSetInFocus, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData, OpSwitchToCoach, OpSwitchToBargeIn,
+	}
+	whenCoaching = []Operation{
+		OpLeave, OpSetInFocus, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData,
+		OpSendToAgents, OpSendStartTypingToAgentsNotification, OpSendStopTypingToAgentsNotification, OpSwitchToMonitor, OpSwitchToBargeIn,
+	}
+	whenBargedIn = []Operation{
+		OpLeave, OpSetInFocus, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData, OpTransfer, OpInvite, OpConsult,
+		OpSendToAgents, OpSendStartTypingToAgentsNotification, OpSendStopTypingToAgentsNotification,
+		OpSendMessage, OpSendStartTypingNotification, OpSendStopTypingNotification, OpSwitchToMonitor, OpSwitchToCoach,
+	}
+	whenBargedInWithoutCustomer = []Operation{
+		OpLeave, OpSetInFocus, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData,
+		OpSendToAgents, OpSendStartTypingToAgentsNotification, OpSendStopTypingToAgentsNotification, OpSwitchToMonitor, OpSwitchToCoach,
+	}
 	whenWrappingUp = []Operation{
 		OpSetInFocus, OpComplete, OpSetDisposition, OpAttachUserData, OpDeleteUserData, OpUpdateUserData,
 	}
@@ -62,11 +78,16 @@ func (s State) capabilities(userID string, seat Seat) []Operation {
 	default:
 		return nil
 	}
+	_, customer := s.Customer()
 	switch seat.Role {
 	case Consulted:
 		return whenConsulted
+	case Supervisor:
+		if seat.Visibility == VisibleToAll && !customer {
+			return whenBargedInWithoutCustomer
+		}
+		return seat.allowed()
 	case Owner, Member:
-		_, customer := s.Customer()
 		switch together := s.company(userID); {
 		case customer && together:
 			return whenTogether
@@ -92,7 +113,7 @@ func (s State) seenBy(userID string, seat Seat) []Participant {
 	if _, in := s.participant(userID); !in || seat.State != Chatting {
 		return nil
 	}
-	hidden := func(p Participant) bool { return p.Visibility == VisibleToSupervisors && seat.Role != Supervisor }
+	hidden := func(p Participant) bool { return !seat.sees(p.Visibility) }
 	if !slices.ContainsFunc(s.Participants, hidden) {
 		return s.Participants
 	}
@@ -110,8 +131,35 @@ func (s State) permit(userID string, seat Seat, op Operation) error {
 		names[i] = string(o)
 	}
 	possible := strings.Join(names, ", ")
-	if seat.Role == Consulted && !slices.Contains(whenConsulted, op) && !slices.Contains(whenInvited, op) {
-		return Refuse(ErrNotAllowed, "%s is not for a consulted agent; possible now: %s", op, possible)
+	if !slices.Contains(seat.allowed(), op) && !slices.Contains(whenInvited, op) && op != seat.keepsMode() {
+		return Refuse(ErrNotAllowed, "%s is not for %s; possible now: %s", op, seat.who(), possible)
 	}
 	return Refuse(ErrState, "%s is not possible while %s; possible now: %s", op, seat.State, possible)
+}
+
+// allowed is all that a role ever allows, whatever the state of the chat; taking and rejecting invitations apart. A supervisor's mode is part of her role
+// (agent-api 3.5, 4.4).
+func (s Seat) allowed() []Operation {
+	switch {
+	case s.Role == Consulted:
+		return whenConsulted
+	case s.Role != Supervisor:
+		return whenTogether
+	case s.Visibility == VisibleToSupervisors:
+		return whenMonitoring
+	case s.Visibility == VisibleToAgents:
+		return whenCoaching
+	}
+	return whenBargedIn
+}
+
+// who says in what role an agent is, for refusals.
+func (s Seat) who() string {
+	switch s.Role {
+	case Consulted:
+		return "a consulted agent"
+	case Supervisor:
+		return "a supervisor in mode " + string(s.mode())
+	}
+	return "an agent who is in the chat to serve"
 }

@@ -20,6 +20,14 @@ var capabilityRows = map[string]string{
 	"<alone, no customer>": `Leave, SetInFocus, SetDisposition, AttachUserData, DeleteUserData, UpdateUserData, Complete`,
 	"<together, no customer>": `Leave, SetInFocus, SetDisposition, AttachUserData, DeleteUserData, UpdateUserData,
 		SendToAgents, SendStartTypingToAgentsNotification, SendStopTypingToAgentsNotification, Complete, SendCustomNoticeToAgents`,
+	"<monitoring>": `Leave, SetInFocus, SetDisposition, AttachUserData, DeleteUserData, UpdateUserData, SwitchToCoach, SwitchToBargeIn`,
+	"<coaching>": `Leave, SetInFocus, SetDisposition, AttachUserData, DeleteUserData, UpdateUserData,
+		SendToAgents, SendStartTypingToAgentsNotification, SendStopTypingToAgentsNotification, SwitchToMonitor, SwitchToBargeIn`,
+	"<barged in>": `Leave, SetInFocus, SetDisposition, AttachUserData, DeleteUserData, UpdateUserData, Transfer, Invite, Consult,
+		SendToAgents, SendStartTypingToAgentsNotification, SendStopTypingToAgentsNotification, SendMessage, SendStartTypingNotification,
+		SendStopTypingNotification, SwitchToMonitor, SwitchToCoach`,
+	"<barged in, no customer>": `Leave, SetInFocus, SetDisposition, AttachUserData, DeleteUserData, UpdateUserData,
+		SendToAgents, SendStartTypingToAgentsNotification, SendStopTypingToAgentsNotification, SwitchToMonitor, SwitchToCoach`,
 	"<wrap-up>": `SetInFocus, Complete, SetDisposition, AttachUserData, DeleteUserData, UpdateUserData`,
 	"<none>":    "",
 }
@@ -88,7 +96,10 @@ func TestListenerIsHidden(t *testing.T) {
 		t.Errorf("Ines sees %d participants, want all three", got)
 	}
 	left := state.Apply(chat.Event{Seq: state.Seq + 1, At: s.now, Body: chat.Left{Participant: ines}})
-	if m, _ := chat.MessageOf(chat.Event{Body: chat.Left{Participant: ines}}); m.SeenByAgent(chat.Owner) || !m.SeenByAgent(chat.Supervisor) || m.SeenByCustomer() {
+	leaving := chat.Event{Body: chat.Left{Participant: ines}}
+	_, agent := chat.MessageTo(leaving, "dana", state.Seats["dana"])
+	m, supervisor := chat.MessageTo(leaving, "ines", state.Seats["ines"])
+	if agent || !supervisor || m.SeenByCustomer() {
 		t.Error("the leaving of a listener is for supervisors only")
 	}
 	if len(left.Participants) != 2 {

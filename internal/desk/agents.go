@@ -96,7 +96,7 @@ func (d *Desk) reach(o *order, userID string, counts bool) {
 		case s.UserID != userID:
 			return nil
 		case !s.Reachable():
-			return chat.Refuse(chat.ErrState, "%s is not available on chat", user.Name)
+			return chat.Unavailable()
 		case counts && s.Load() >= user.Capacity:
 			return chat.Refuse(chat.ErrState, "%s has no room for another chat", user.Name)
 		}

@@ -69,7 +69,7 @@ func (d *Desk) seatAgents(ctx context.Context, before, after chat.State, o order
 		}
 		if gets := is.Live() && !was.Live() || is.Counts() && !was.Counts(); gets && o.admit != nil {
 			if err := o.admit(row.State); err != nil {
-				return err
+				return fmt.Errorf("%s: %w", o.action.Operation(), err)
 			}
 		}
 		if is.Live() {

@@ -1,0 +1,124 @@
+package chat_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/halley-chat/halley/internal/chat"
+)
+
+// TestSupervision tells what every party gets when supervisors come, change their mode and go (agent-api 6.8, 5.4), as [TestRows] does.
+func TestSupervision(t *testing.T) {
+	t.Parallel()
+	tellAll(t, []row{
+		{"6.8-monitor", withDana, func(s *story) {
+			s.supervise("ines", chat.Monitor)
+			s.agent("dana", chat.SendMessage{Text: "Hello"})
+			s.agent("dana", chat.SendToAgents{Text: "anyone?"})
+			s.agent("ines", chat.SendToAgents{Text: "me"})
+			s.agent("ines", chat.Leave{Farewell: chat.Farewell{Text: "only supervisors read this"}})
+		}},
+		{"6.8-coach", withDana, func(s *story) {
+			s.supervise("ines", chat.Coach)
+			s.agent("dana", chat.SendToAgents{Text: "what now?"})
+			s.agent("ines", chat.SendToAgents{Text: "refund it"})
+			s.agent("ines", chat.Leave{})
+		}},
+		{"6.8-barge-in", withDana, func(s *story) {
+			s.supervise("ines", chat.BargeIn)
+			s.agent("ines", chat.SendMessage{Text: "I am Dana's supervisor"})
+			s.pat(chat.Say{Text: "At last"})
+			s.agent("ines", chat.Leave{})
+		}},
+		{"6.8-intrude", withDana, func(s *story) {
+			s.supervisor("ines", chat.Intrude{Watched: "dana", Mode: chat.BargeIn, Deadline: s.now.Add(time.Minute)})
+			s.agent("ines", chat.Accept{})
+		}},
+		{"6.8-intrude-rejected", withDana, func(s *story) {
+			s.supervisor("ines", chat.Intrude{Watched: "dana", Mode: chat.Coach})
+			s.agent("dana", chat.Consult{UserID: "ines"})
+			s.agent("ines", chat.Reject{})
+		}},
+		{"6.8-intrude-not-answered", withDana, func(s *story) {
+			s.supervisor("ines", chat.Intrude{Watched: "dana", Mode: chat.Coach})
+			s.system(chat.EndOffer{UserID: "ines", OfferSeq: s.state.Seq, Reason: chat.OfferTimedOut})
+		}},
+		{"6.8-intrude-too-late", withDana, func(s *story) {
+			s.supervisor("ines", chat.Intrude{Watched: "dana", Mode: chat.Coach})
+			s.agent("dana", chat.Leave{})
+		}},
+		{"6.8-switch", supervised(withDana, chat.Monitor), func(s *story) {
+			s.supervise("omar", chat.Monitor)
+			s.agent("ines", chat.SwitchToMonitor{})
+			s.agent("ines", chat.SwitchToCoach{})
+			s.agent("ines", chat.SwitchToBargeIn{})
+			s.agent("ines", chat.SwitchToCoach{})
+			s.agent("ines", chat.SwitchToMonitor{})
+			s.agent("ines", chat.SwitchToBargeIn{})
+			s.agent("ines", chat.SwitchToMonitor{})
+		}},
+		{"6.8-switch-while-typing", supervised(withDana, chat.BargeIn), func(s *story) {
+			s.agent("ines", chat.SendStartTypingNotification{})
+			s.agent("ines", chat.SwitchToCoach{})
+			s.agent("ines", chat.SendStartTypingToAgentsNotification{})
+			s.agent("ines", chat.SwitchToBargeIn{})
+		}},
+		{"6.8-customer-leaves", supervised(conference, chat.BargeIn), func(s *story) {
+			s.supervise("gil", chat.Monitor)
+			s.pat(chat.Disconnect{})
+			s.supervisor("hal", chat.Intrude{Watched: "dana", Mode: chat.Coach})
+			s.agent("ines", chat.SwitchToCoach{})
+			s.agent("dana", chat.Leave{})
+			s.agent("omar", chat.Leave{})
+		}},
+		{"6.8-watched-leaves", supervised(conference, chat.Monitor), func(s *story) {
+			s.agent("dana", chat.Leave{})
+			s.agent("omar", chat.Leave{})
+		}},
+		{"6.8-complete", supervised(withDana, chat.Coach), func(s *story) {
+			s.supervisor("gil", chat.Intrude{Watched: "dana", Mode: chat.Monitor})
+			s.agent("ines", chat.Complete{})
+			s.agent("dana", chat.Complete{})
+		}},
+		{"6.8-placed-in-queue", supervised(conference, chat.BargeIn), func(s *story) {
+			s.supervise("gil", chat.Monitor)
+			s.agent("dana", chat.Transfer{Queue: "claims"})
+		}},
+		{"6.8-agent-logs-out", supervised(withDana, chat.BargeIn), func(s *story) {
+			s.system(chat.DropAgent{UserID: "dana"})
+		}},
+		{"6.8-supervisor-logs-out", supervised(withDana, chat.BargeIn), func(s *story) {
+			s.agent("ines", chat.Invite{UserID: "omar"})
+			s.system(chat.DropAgent{UserID: "ines"})
+		}},
+		{"6.8-supervisor-transfers", supervised(withDana, chat.BargeIn), func(s *story) {
+			s.agent("ines", chat.Transfer{UserID: "omar"})
+			s.agent("omar", chat.Accept{})
+		}},
+		{"6.8-supervisor-transfers-to-queue", supervised(withDana, chat.BargeIn), func(s *story) {
+			s.agent("ines", chat.Transfer{Queue: "claims"})
+		}},
+		{"4.8-transfer-to-coach", supervised(withDana, chat.Coach), func(s *story) {
+			s.supervise("gil", chat.Monitor)
+			s.agent("dana", chat.Invite{UserID: "ines"})
+			s.agent("dana", chat.Transfer{UserID: "ines"})
+		}},
+		{"4.8-transfer-to-barged-in", supervised(withDana, chat.BargeIn), func(s *story) {
+			s.agent("dana", chat.Transfer{UserID: "ines"})
+		}},
+		{"4.8-transfer-to-listener", supervised(withDana, chat.Monitor), func(s *story) {
+			s.agent("dana", chat.Transfer{UserID: "ines"})
+			s.agent("dana", chat.Consult{UserID: "ines"})
+			s.agent("dana", chat.Invite{UserID: "ines"})
+		}},
+		{"4.11-remove-supervisor", supervised(conference, chat.Monitor), func(s *story) {
+			s.agent("dana", chat.RemoveParticipantFromConference{UserID: "ines"})
+			s.agent("ines", chat.SwitchToBargeIn{})
+			s.agent("ines", chat.RemoveParticipantFromConference{UserID: "dana"})
+			s.agent("dana", chat.RemoveParticipantFromConference{UserID: "ines"})
+		}},
+		{"4.12-user-data-by-supervisor", supervised(withDana, chat.Monitor), func(s *story) {
+			s.agent("ines", chat.SetDisposition{Key: "DispositionCode", Disposition: "refunded"})
+		}},
+	})
+}
