@@ -129,6 +129,8 @@ const (
 	CauseRequeued     Cause = "requeued"      // an agent, to a queue
 	CauseRemoved      Cause = "removed"       // an agent, by another one
 	CauseLoggedOut    Cause = "logged-out"    // an agent whose contact-centre session ended
+	CauseBinned       Cause = "binned"        // an agent, into a workbin
+	CausePulled       Cause = "pulled"        // an agent got it out of a workbin
 	CauseDisconnected Cause = "disconnected"  // the customer, by her own wish
 	CauseLost         Cause = "lost"          // the customer, whose client vanished
 	CauseCustomerGone Cause = "customer-gone" // an offer, or the joining of a chat, that came too late
@@ -226,6 +228,10 @@ func DecodeBody(k Kind, raw jsontext.Value) (Body, error) {
 		return decode[DataChanged](k, raw)
 	case KindFocused:
 		return decode[Focused](k, raw)
+	case KindBinned:
+		return decode[Binned](k, raw)
+	case KindUnbinned:
+		return decode[Unbinned](k, raw)
 	case KindEnded:
 		return decode[Ended](k, raw)
 	case KindClosed:

@@ -33,6 +33,8 @@ func bodies() []chat.Body {
 		chat.OwnerChanged{UserID: "dana"},
 		chat.DataChanged{Set: data, Deleted: []string{"x"}, RefID: 9},
 		chat.Focused{UserID: "dana"},
+		chat.Binned{Workbin: "dana", By: "dana", RefID: 10},
+		chat.Unbinned{Workbin: "dana", By: "omar", RefID: 11},
 		chat.Ended{Cause: chat.CauseLost},
 		chat.Closed{},
 	}
@@ -57,6 +59,8 @@ var stored = []string{
 	`owner-changed {"userId":"dana"}`,
 	`data-changed {"set":{"__proto__":null,"a/":"\u0041<","b":{"z":1,"a":1.50e+300}},"deleted":["x"],"refId":9}`,
 	`focused {"userId":"dana"}`,
+	`binned {"workbin":"dana","by":"dana","refId":10}`,
+	`unbinned {"workbin":"dana","by":"omar","refId":11}`,
 	`ended {"cause":"lost"}`,
 	`closed {}`,
 }

@@ -57,6 +57,10 @@ func (d *draft) decide(action Action) error {
 		return d.offer(a)
 	case EndOffer:
 		d.endOffer(a)
+	case AddChat:
+		return d.addChat(a)
+	case PullChat:
+		return d.pullChat(a)
 	case Intrude:
 		return d.intrude(a)
 	case Supervise:
@@ -158,9 +162,9 @@ func (d *draft) add(b Body) {
 	d.State = d.Apply(e)
 }
 
-// close ends the log when the chat is over for everyone: the customer has gone, nobody holds it and nobody is waited for.
+// close ends the log when the chat is over for everyone: the customer has gone, nobody holds it, nobody is waited for, and it was not put aside.
 func (d *draft) close() {
-	if _, in := d.Customer(); len(d.events) > 0 && !in && len(d.Seats) == 0 && d.Waiting == nil {
+	if _, in := d.Customer(); len(d.events) > 0 && !in && len(d.Seats) == 0 && d.Waiting == nil && d.Workbin == "" {
 		d.add(Closed{})
 	}
 }

@@ -6,6 +6,6 @@ type Phase string
 const (
 	Waiting  Phase = "waiting"  // in a queue, or offered; nobody has it
 	Active   Phase = "active"   // an agent is in, the customer may be gone already
-	WrapUp   Phase = "wrap-up"  // over for the customer, an agent still works on it
+	WrapUp   Phase = "wrap-up"  // over for the customer, an agent still works on it, or will: it lies in a workbin
 	Finished Phase = "finished" // over for everyone; the log takes no more events
 )

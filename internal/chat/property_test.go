@@ -87,6 +87,10 @@ func (w *world) command(t *rapid.T) chat.Command {
 			chat.UpdateData{UserData: chat.UserData{"Order": jsontext.Value("4711")}},
 		}).Draw(t, "customer")}
 	}
+	if !w.state.EndedAt.IsZero() && rapid.Bool().Draw(t, "aside") {
+		user, bin := rapid.SampledFrom(staff).Draw(t, "user"), rapid.SampledFrom(staff[:2]).Draw(t, "bin")
+		return w.by(user, rapid.SampledFrom([]chat.Action{chat.AddChat{Workbin: bin}, chat.PullChat{Workbin: bin}}).Draw(t, "workbin"))
+	}
 	if user, ok := w.someone(t, chat.Invited); ok && rapid.Bool().Draw(t, "answer") {
 		return w.by(user, chat.Accept{ParticipantID: fmt.Sprint("P", w.joins), Nickname: user, SaveLAR: rapid.Bool().Draw(t, "saveLAR")})
 	}
@@ -274,7 +278,9 @@ func (w *world) checkState(t *rapid.T) {
 		t.Fatalf("%d owners", owners)
 	case in && !served && s.Waiting == nil:
 		t.Fatal("the customer is lost: nobody is with her, and she waits for nobody")
-	case s.Phase == chat.Finished != (!in && len(s.Seats) == 0 && s.Waiting == nil):
+	case s.Workbin != "" && (in || len(s.Seats) > 0 || s.Waiting != nil || s.Phase != chat.WrapUp):
+		t.Fatalf("in workbin %s with customer %v, %d seats, place %v, phase %s", s.Workbin, in, len(s.Seats), s.Waiting, s.Phase)
+	case s.Phase == chat.Finished != (!in && len(s.Seats) == 0 && s.Waiting == nil && s.Workbin == ""):
 		t.Fatalf("phase %s with customer %v, %d seats, place %v", s.Phase, in, len(s.Seats), s.Waiting)
 	case served != (s.Phase == chat.Active):
 		t.Fatalf("phase %s, agents whom the customer sees: %v", s.Phase, served)

@@ -21,6 +21,7 @@ type State struct {
 	// Waiting is the chat's place in its queue; nil: it waits for nobody. A chat that is offered keeps its place, but is not to be offered
 	// to another agent meanwhile: [State.OpenOffer].
 	Waiting *Place
+	Workbin string // id of the workbin in which the chat lies; "": in none (agent-api 6.9)
 	// Seats are the live projections, by user id: agents who are invited or in, or who have still to wrap up.
 	Seats map[string]Seat
 	// Participants are in the chat now, in the order of joining.
@@ -157,6 +158,10 @@ func (s State) Apply(e Event) State {
 		return s.owned(b.UserID)
 	case DataChanged:
 		s.UserData = s.UserData.changed(b)
+	case Binned:
+		s.Workbin, s.Phase = b.Workbin, WrapUp
+	case Unbinned:
+		s.Workbin = ""
 	case Ended:
 		s.EndedAt, s.Waiting = e.At, nil
 		return s.left(s.customer)
