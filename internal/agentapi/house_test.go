@@ -2,12 +2,16 @@ package agentapi
 
 import (
 	"bytes"
+	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +19,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/crypto/argon2"
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/auth"
@@ -25,13 +30,11 @@ import (
 	"github.com/halley-chat/halley/internal/store/sqlite"
 )
 
-// demoHash is what everybody's password, "demo", becomes. It is computed once: that is meant to be slow.
+// demoHash is what everybody's password, "demo", becomes: at a cost that tests can afford for each log-in.
 var demoHash = sync.OnceValue(func() string {
-	h, err := auth.Hash("demo")
-	if err != nil {
-		panic(err)
-	}
-	return h
+	salt := []byte("of no secret")
+	b64 := base64.RawStdEncoding
+	return "$argon2id$v=19$m=8,t=1,p=1$" + b64.EncodeToString(salt) + "$" + b64.EncodeToString(argon2.IDKey([]byte("demo"), salt, 1, 8, 1, 32))
 })
 
 var lunch = []agent.Definition{{
@@ -57,17 +60,61 @@ func centre(t testing.TB) *directory.Directory {
 	night := &directory.Group{ID: directory.ResourceID("group", "Night shift"), Name: "Night shift", Type: "AgentGroup", Users: []string{directory.UserID("lena")}}
 	d, err := directory.New(directory.Directory{
 		Users: []*directory.User{
-			dana, user("omar", "Omar", "Haddad", directory.AgentRole, billing.ID), user("lena", "Lena", "Kranz", directory.AgentRole),
+			dana, user("omar", "Omar", "Haddad", directory.AgentRole, billing.ID), user("lena", "Lena", "Kranz", directory.AgentRole, support.ID),
 			user("ines", "Ines", "Moreau", directory.SupervisorRole), user("admin", "Ada", "Min", directory.AdminRole), user("guest", "Guy", "Est", "ROLE_NOBODY"),
 		},
 		Queues: []*directory.Queue{support, billing}, Skills: []*directory.Skill{parcels}, Groups: []*directory.Group{delivery, night},
-		Services:    []*directory.Service{{Name: "support", Queue: support.ID, EndedRetention: 10 * time.Minute}},
+		Services: []*directory.Service{
+			{Name: "support", Queue: support.ID, EndedRetention: 10 * time.Minute},
+			{Name: "shop", Queue: support.ID, EndedRetention: 10 * time.Minute, TypingPreview: true, ClientTimeoutREST: 45 * time.Second},
+		},
 		AgentStates: lunch,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// emptyStore is the files of a store that nothing was written to. To make one takes longer than most tests.
+var emptyStore = sync.OnceValues(func() (files map[string][]byte, err error) {
+	dir, err := os.MkdirTemp("", "halley")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	db, err := sqlite.Open(context.Background(), dir, sqlite.Options{})
+	if err == nil {
+		err = db.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	files = map[string][]byte{}
+	for _, e := range entries {
+		if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+})
+
+// newStore returns the folder of a new store.
+func newStore(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	files, err := emptyStore()
+	for name, content := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // house is the API over a real desk and a real store, behind a real HTTP server.
@@ -80,9 +127,17 @@ type house struct {
 // open starts a house. tune may change the settings.
 func open(t testing.TB, tune func(*Settings)) *house {
 	t.Helper()
+	h := build(t, tune)
+	h.server = httptest.NewServer(h.Handler())
+	return h
+}
+
+// build starts a house that is not on the network.
+func build(t testing.TB, tune func(*Settings)) *house {
+	t.Helper()
 	d := centre(t)
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
-	db, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{})
+	db, err := sqlite.Open(t.Context(), newStore(t), sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,12 +162,14 @@ func open(t testing.TB, tune func(*Settings)) *house {
 	if err := errors.Join(work.Start(t.Context()), who.Start(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	h := &house{API: api, t: t, server: httptest.NewServer(api.Handler())}
+	h := &house{API: api, t: t}
 	t.Cleanup(func() {
 		if err := api.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)
 		}
-		h.server.Close()
+		if h.server != nil {
+			h.server.Close()
+		}
 		who.Stop()
 		work.Stop()
 		if err := errors.Join(local.Close(), db.Close()); err != nil {
