@@ -50,12 +50,12 @@ var operations = []operation{
 	{"Complete", complete},
 	{"Transfer", transfer},
 	{"Consult", func(d *directory.Directory, p parameters) (chat.Action, error) {
-		id, err := colleague(d, p)
-		return chat.Consult{UserID: id}, err
+		t, err := findTarget(d, p, "targetUri", "targetPath")
+		return chat.Consult{UserID: t.user, Queue: t.queue}, err
 	}},
 	{"Invite", func(d *directory.Directory, p parameters) (chat.Action, error) {
-		id, err := colleague(d, p)
-		return chat.Invite{UserID: id}, err
+		t, err := findTarget(d, p, "targetUri", "targetPath")
+		return chat.Invite{UserID: t.user, Queue: t.queue}, err
 	}},
 	{"RemoveParticipantFromConference", removeParticipant},
 	{"AttachUserData", func(_ *directory.Directory, p parameters) (chat.Action, error) {

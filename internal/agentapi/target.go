@@ -71,15 +71,6 @@ func parseTarget(way, value string) (kind, id string, ok bool) {
 	return "", "", false
 }
 
-// colleague finds the target of Consult and Invite: a user.
-func colleague(d *directory.Directory, p parameters) (string, error) {
-	t, err := findTarget(d, p, "targetUri", "targetPath")
-	if err == nil && t.user == "" {
-		return "", refuse(chat.ErrNotAllowed, "asking an agent through a queue is not offered: name a user")
-	}
-	return t.user, err
-}
-
 // queueNamed returns the id of the queue in queueName; "" if there is no such parameter, chat.ErrNotFound if there is no such queue.
 func queueNamed(d *directory.Directory, p parameters) (string, error) {
 	name, err := p.text("queueName")

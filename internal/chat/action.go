@@ -70,15 +70,15 @@ type (
 		Deadline      time.Time // of the offer to UserID
 		Farewell      Farewell
 	}
-	// Consult asks an agent, unseen by the customer (4.9).
+	// Consult asks an agent, unseen by the customer: a certain one, or whom routing finds in a queue (4.9). Exactly one of UserID and Queue is set.
 	Consult struct {
-		UserID   string
-		Deadline time.Time
+		UserID, Queue string
+		Deadline      time.Time // of the offer to UserID, or of the search through Queue
 	}
-	// Invite brings an agent into a conference (4.10).
+	// Invite brings an agent into a conference, in the same two ways (4.10).
 	Invite struct {
-		UserID   string
-		Deadline time.Time
+		UserID, Queue string
+		Deadline      time.Time
 	}
 	// RemoveParticipantFromConference takes another agent out (4.11).
 	RemoveParticipantFromConference struct {
@@ -138,9 +138,10 @@ type (
 
 // What the system does.
 type (
-	// Offer offers a waiting chat to an agent (agent-api 4.1).
+	// Offer offers a chat to an agent whom routing has chosen: one that waits, or one for which a colleague is asked (agent-api 4.1, 4.9).
 	Offer struct {
 		UserID   string
+		Queue    string // id of the queue for which she was chosen: the offer is refused if it is another one now; "": whichever it is
 		Deadline time.Time
 	}
 	// EndOffer ends the open offer made at event OfferSeq: its time is up, or it is taken back. It does nothing if that offer is no longer open.
@@ -149,6 +150,8 @@ type (
 		OfferSeq int64
 		Reason   EndReason
 	}
+	// AskTimeout ends the wish for a colleague that began at event Seq: nobody has come in time. It does nothing if that wish is over.
+	AskTimeout struct{ Seq int64 }
 	// DropAgent takes an agent out of the chat because her contact-centre session ended (agent-api 2.6).
 	DropAgent struct{ UserID string }
 	// Supervise brings a supervisor in who monitors the agent Watched: invited and accepted in one go (agent-api 6.8). It does nothing if Watched is no

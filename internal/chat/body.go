@@ -35,6 +35,7 @@ type (
 		TreatAs    string         `json:"treatAs,omitzero"` // "System", or ""
 		Visibility Visibility     `json:"visibility"`
 		Attributes jsontext.Value `json:"attributes,omitzero"` // eventAttributes
+		Farewell   bool           `json:"farewell,omitzero"`   // it goes with an agent's way out
 	}
 	// URLPushed is a URL for the customer to open.
 	URLPushed struct {
@@ -78,12 +79,25 @@ type (
 		Visibility Visibility `json:"visibility,omitzero"`
 		InvitedBy  string     `json:"invitedBy,omitzero"` // user id of the agent who transfers, consults or invites; "": routing
 		Deadline   time.Time  `json:"deadline,omitzero"`
-		RefID      int64      `json:"refId,omitzero"` // of the inviter's request
+		RefID      int64      `json:"refId,omitzero"`   // of the inviter's request
+		Through    string     `json:"through,omitzero"` // id of the queue through which InvitedBy asks for a colleague
 	}
 	// ModeSwitched gives a supervisor another mode, and with it another visibility (agent-api 6.8).
 	ModeSwitched struct {
 		Participant Participant `json:"participant"` // as she is from now on
 		Was         Visibility  `json:"was"`
+	}
+	// Asked begins an agent's search for a colleague through a queue.
+	Asked struct {
+		UserID string    `json:"userId"`
+		Queue  string    `json:"queue"` // id
+		Role   Role      `json:"role"`  // that the colleague will have
+		Until  time.Time `json:"until,omitzero"`
+		RefID  int64     `json:"refId,omitzero"`
+	}
+	// AskEnded ends it.
+	AskEnded struct {
+		Cause Cause `json:"cause"`
 	}
 	// SeatChanged moves an agent's projection on (agent-api 3.4).
 	SeatChanged struct {
@@ -150,6 +164,8 @@ const (
 	KindQueued       Kind = "queued"
 	KindOffered      Kind = "offered"
 	KindModeSwitched Kind = "mode-switched"
+	KindAsked        Kind = "asked"
+	KindAskEnded     Kind = "ask-ended"
 	KindSeatChanged  Kind = "seat-changed"
 	KindOwnerChanged Kind = "owner-changed"
 	KindDataChanged  Kind = "data-changed"
@@ -170,6 +186,8 @@ func (PreviewShown) Kind() Kind { return KindPreviewShown }
 func (Queued) Kind() Kind       { return KindQueued }
 func (Offered) Kind() Kind      { return KindOffered }
 func (ModeSwitched) Kind() Kind { return KindModeSwitched }
+func (Asked) Kind() Kind        { return KindAsked }
+func (AskEnded) Kind() Kind     { return KindAskEnded }
 func (SeatChanged) Kind() Kind  { return KindSeatChanged }
 func (OwnerChanged) Kind() Kind { return KindOwnerChanged }
 func (DataChanged) Kind() Kind  { return KindDataChanged }
@@ -220,6 +238,10 @@ func DecodeBody(k Kind, raw jsontext.Value) (Body, error) {
 		return decode[Offered](k, raw)
 	case KindModeSwitched:
 		return decode[ModeSwitched](k, raw)
+	case KindAsked:
+		return decode[Asked](k, raw)
+	case KindAskEnded:
+		return decode[AskEnded](k, raw)
 	case KindSeatChanged:
 		return decode[SeatChanged](k, raw)
 	case KindOwnerChanged:

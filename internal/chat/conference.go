@@ -4,6 +4,12 @@ import "slices"
 
 // invite brings another agent into the conversation. One who is consulted becomes known to the customer at once (agent-api 4.9, 4.10).
 func (d *draft) invite(userID string, a Invite) error {
+	if err := oneTarget(a.UserID, a.Queue); err != nil {
+		return err
+	}
+	if a.Queue != "" {
+		return d.askQueue(userID, a.Queue, Member, a.Deadline)
+	}
 	if other, in := d.participant(a.UserID); in && a.UserID != userID && other.Role == Consulted {
 		d.raise(other, Member)
 		return nil
@@ -41,8 +47,8 @@ func (d *draft) remove(userID string, a RemoveParticipantFromConference) error {
 
 // transfer hands the chat on (agent-api 4.8).
 func (d *draft) transfer(userID string, a Transfer) error {
-	if a.UserID != "" && a.Queue != "" {
-		return Refuse(ErrInvalid, "give a user or a queue as the target, not both")
+	if err := oneTarget(a.UserID, a.Queue); err != nil {
+		return err
 	}
 	if a.UserID == "" && a.Queue == "" {
 		return Refuse(ErrMissing, "a user or a queue is needed as the target")
@@ -54,6 +60,9 @@ func (d *draft) transfer(userID string, a Transfer) error {
 		if seat.transfer() {
 			return Refuse(ErrState, "another transfer of this chat is pending")
 		}
+	}
+	if err := d.handedOn(); err != nil {
+		return err
 	}
 	if a.Queue != "" {
 		d.farewell(userID, a.Farewell)
@@ -112,7 +121,13 @@ func (d *draft) complete(userID string, a Complete) error {
 	if err := a.Farewell.check(); err != nil {
 		return err
 	}
+	if a.Queue != "" {
+		if err := d.handedOn(); err != nil {
+			return err
+		}
+	}
 	d.farewell(userID, a.Farewell)
+	d.endAsk(CauseCompleted)
 	d.stepOut(userID, CauseCompleted)
 	d.add(SeatChanged{UserID: userID, State: Completed, Cause: CauseCompleted, RefID: d.refID, SaveLAR: a.SaveLAR})
 	for _, other := range d.users() {
@@ -150,6 +165,9 @@ func (d *draft) dropAgent(userID string) {
 func (d *draft) out(userID string, to ViewState, cause Cause, refID int64) {
 	d.stepOut(userID, cause)
 	d.add(SeatChanged{UserID: userID, State: to, Cause: cause, RefID: refID})
+	if d.Asking != nil && d.Asking.By == userID {
+		d.endAsk(CauseTakenBack)
+	}
 	for _, invited := range d.users() {
 		if seat := d.Seats[invited]; seat.State == Invited && seat.InvitedBy == userID {
 			d.add(SeatChanged{UserID: invited, State: Revoked, Cause: CauseTakenBack})
@@ -187,7 +205,10 @@ func (d *draft) succeed() {
 }
 
 // requeue lets the chat wait in a queue, at the place that its customer's arrival gives it.
-func (d *draft) requeue(queue string) { d.add(Queued{Queue: queue, Since: d.ReceivedAt}) }
+func (d *draft) requeue(queue string) {
+	d.endAsk(CauseRequeued)
+	d.add(Queued{Queue: queue, Since: d.ReceivedAt})
+}
 
 // end closes the chat for the customer, if it is not over already.
 func (d *draft) end(cause Cause) {

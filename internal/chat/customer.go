@@ -146,6 +146,7 @@ func (d *draft) customerGoes(cause Cause) {
 	}
 	d.add(Left{Participant: customer, Cause: cause})
 	d.add(Ended{Cause: cause})
+	d.endAsk(CauseCustomerGone)
 	for _, userID := range d.users() {
 		if d.Seats[userID].State == Invited {
 			d.add(SeatChanged{UserID: userID, State: Revoked, Cause: CauseCustomerGone})

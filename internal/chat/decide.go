@@ -65,6 +65,8 @@ func (d *draft) decide(action Action) error {
 		return d.intrude(a)
 	case Supervise:
 		d.supervise(a)
+	case AskTimeout:
+		d.askTimeout(a)
 	case DropAgent:
 		d.dropAgent(a.UserID)
 	case TypingTimeout:
@@ -131,7 +133,7 @@ func (d *draft) operate(userID string, seat Seat, action Action) error {
 	case Transfer:
 		return d.transfer(userID, a)
 	case Consult:
-		return d.ask(userID, a.UserID, Consulted, a.Deadline)
+		return d.consult(userID, a)
 	case Invite:
 		return d.invite(userID, a)
 	case RemoveParticipantFromConference:

@@ -172,6 +172,8 @@ func TestParameters(t *testing.T) {
 		{"consult nobody", chat.Consult{}, "missing"},
 		{"consult self", chat.Consult{UserID: "dana"}, "state"},
 		{"consult who is in", chat.Consult{UserID: "omar"}, "state"},
+		{"consult an agent through two", chat.Consult{UserID: "ines", Queue: "claims"}, "invalid"},
+		{"invite an agent through two", chat.Invite{UserID: "ines", Queue: "claims"}, "invalid"},
 		{"invite nobody", chat.Invite{}, "missing"},
 		{"invite self", chat.Invite{UserID: "dana"}, "state"},
 		{"invite who is in", chat.Invite{UserID: "omar"}, "state"},

@@ -19,6 +19,7 @@ const (
 	MaxKeys        = 200      // userData keys of a chat
 	MaxAttributes  = 16 << 10 // bytes of the customer's eventAttributes
 	MaxDepth       = 32       // how deep eventAttributes may nest: readers have limits of their own
+	MaxHandovers   = 10       // transfers, and completions into a queue, without a text of an agent to the customer in between
 	MaxTranscript  = 2 << 20  // bytes of all that is said in one chat, since it is read whole; each message counts messageCost more
 	messageCost    = 200
 )

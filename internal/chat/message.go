@@ -25,7 +25,7 @@ func (d *draft) farewell(userID string, f Farewell) {
 	if label == "" {
 		label = string(TextMessage)
 	}
-	d.add(MessageSent{From: from, Text: f.Text, Label: label, TreatAs: system(f.TreatAs), Visibility: from.atMost(VisibleToAll)})
+	d.add(MessageSent{From: from, Text: f.Text, Label: label, TreatAs: system(f.TreatAs), Visibility: from.atMost(VisibleToAll), Farewell: true})
 }
 
 // system drops the treatAs that says nothing (agent-api 5.2.7).

@@ -187,19 +187,33 @@ func (c change) errors(userID string) []Notice {
 		return nil
 	}
 	var notices []Notice
+	tell := func(refID int64, what string) {
+		notices = append(notices, Notice{
+			To: userID, Kind: ErrorNotice, Chat: c.after.View(userID), RefID: refID, ErrorCode: errorNotPossible, ErrorMessage: what,
+		})
+	}
 	for _, e := range c.events {
-		b, ok := e.Body.(SeatChanged)
-		if !ok || b.State.live() {
-			continue
-		}
-		if asked := c.before.Seats[b.UserID]; asked.State == Invited && asked.InvitedBy == userID {
-			notices = append(notices, Notice{
-				To: userID, Kind: ErrorNotice, Chat: c.after.View(userID), RefID: asked.RefID,
-				ErrorCode: errorNotPossible, ErrorMessage: wish(asked.Role) + outcome(b.Cause),
-			})
+		switch b := e.Body.(type) {
+		case SeatChanged:
+			invited := c.before.Seats[b.UserID]
+			if !b.State.live() && invited.State == Invited && invited.InvitedBy == userID && !invited.asked() {
+				tell(invited.RefID, wish(invited.Role)+outcome(b.Cause))
+			}
+		case AskEnded:
+			if ask := c.before.Asking; ask != nil && ask.By == userID && b.Cause != CauseAccepted && b.Cause != CauseCustomerGone {
+				tell(ask.RefID, wish(ask.Role)+searched(b.Cause))
+			}
 		}
 	}
 	return notices
+}
+
+// searched says why nobody was found through a queue (agent-api 4.9).
+func searched(c Cause) string {
+	if c == CauseTimedOut {
+		return "failed: nobody in the queue had time for it"
+	}
+	return "was taken back: the chat waits in a queue itself"
 }
 
 func wish(r Role) string {

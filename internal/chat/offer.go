@@ -4,16 +4,20 @@ import "time"
 
 // offer is routing's invitation of an agent (agent-api 4.1).
 func (d *draft) offer(a Offer) error {
-	if d.Waiting == nil {
-		return Refuse(ErrState, "the chat waits in no queue")
-	}
-	if to, _, open := d.OpenOffer(); open {
-		return Refuse(ErrState, "the chat is offered to user %s already", to)
-	}
-	if d.Seats[a.UserID].Live() {
+	place, sought := d.Sought()
+	switch {
+	case !sought:
+		return Refuse(ErrState, "the chat waits in no queue, or is offered to an agent already")
+	case a.Queue != "" && a.Queue != place.Queue:
+		return Refuse(ErrState, "the chat waits in another queue")
+	case d.Seats[a.UserID].Live():
 		return Refuse(ErrState, "user %s has the chat already", a.UserID)
 	}
-	d.add(Offered{UserID: a.UserID, Role: Owner, Deadline: deadline(a.Deadline)})
+	offered := Offered{UserID: a.UserID, Role: Owner, Deadline: deadline(a.Deadline)}
+	if ask := d.Asking; ask != nil {
+		offered.Role, offered.InvitedBy, offered.RefID, offered.Through = ask.Role, ask.By, ask.RefID, ask.Queue
+	}
+	d.add(offered)
 	return nil
 }
 
@@ -64,6 +68,9 @@ func (d *draft) accept(userID string, seat Seat, a Accept) error {
 		return nil
 	}
 	d.add(joined)
+	if seat.asked() {
+		d.endAsk(CauseAccepted)
+	}
 	if seat.Role == Owner {
 		d.withdraw()
 	}

@@ -76,6 +76,7 @@ func (UpdateData) Operation() Operation    { return "UpdateData" }
 func (Disconnect) Operation() Operation    { return "Disconnect" }
 func (Offer) Operation() Operation         { return "Offer" }
 func (EndOffer) Operation() Operation      { return "EndOffer" }
+func (AskTimeout) Operation() Operation    { return "AskTimeout" }
 func (DropAgent) Operation() Operation     { return "DropAgent" }
 func (Supervise) Operation() Operation     { return "Supervise" }
 func (CustomerLost) Operation() Operation  { return "CustomerLost" }

@@ -94,7 +94,7 @@ func (w *world) command(t *rapid.T) chat.Command {
 	if user, ok := w.someone(t, chat.Invited); ok && rapid.Bool().Draw(t, "answer") {
 		return w.by(user, chat.Accept{ParticipantID: fmt.Sprint("P", w.joins), Nickname: user, SaveLAR: rapid.Bool().Draw(t, "saveLAR")})
 	}
-	if w.state.Waiting != nil && rapid.Bool().Draw(t, "route") {
+	if (w.state.Waiting != nil || w.state.Asking != nil) && rapid.Bool().Draw(t, "route") {
 		return chat.Command{Actor: chat.Actor{Kind: chat.BySystem}, Action: chat.Offer{
 			UserID: rapid.SampledFrom(staff).Draw(t, "to"), Deadline: w.now.Add(30 * time.Second),
 		}}
@@ -107,6 +107,8 @@ func (w *world) command(t *rapid.T) chat.Command {
 	return w.by(user, rapid.SampledFrom([]chat.Action{
 		chat.Consult{UserID: other},
 		chat.Invite{UserID: other},
+		chat.Consult{Queue: "claims", Deadline: w.now.Add(time.Minute)},
+		chat.Invite{Queue: "claims"},
 		chat.Transfer{UserID: other, Farewell: chat.Farewell{Text: "bye"}},
 		chat.Transfer{Queue: "claims"},
 		chat.SendMessage{Text: "hello"},
@@ -134,11 +136,20 @@ func (w *world) ending(t *rapid.T) chat.Command {
 		w.by(user, chat.Complete{}),
 		w.by(user, chat.Complete{Queue: "claims"}),
 		{Actor: system, Action: chat.EndOffer{UserID: user, OfferSeq: w.state.Seats[user].OfferSeq, Reason: chat.OfferTimedOut}},
+		{Actor: system, Action: chat.AskTimeout{Seq: w.asking()}},
 		{Actor: system, Action: chat.DropAgent{UserID: user}},
 		{Actor: system, Action: chat.TypingTimeout{ParticipantID: "PAT", Since: w.state.At}},
 		{Actor: system, Action: chat.CustomerLost{}},
 		{Actor: customer, Action: chat.Disconnect{}},
 	}).Draw(t, "ending")
+}
+
+// asking is the number of the wish for a colleague that is open, or else of the chat's last event.
+func (w *world) asking() int64 {
+	if w.state.Asking != nil {
+		return w.state.Asking.Seq
+	}
+	return w.state.Seq
 }
 
 // anything draws an operation of an agent who may or may not be in a position to do it. Nobody answers for Fay: she stands for those who are never asked.
@@ -191,6 +202,7 @@ func (w *world) run(t *rapid.T, c chat.Command) {
 	w.snapshots = append(w.snapshots, snapshot{w.state, fmt.Sprintf("%+v", w.state)})
 	w.checkLog(t)
 	w.checkState(t)
+	w.checkAsk(t)
 	w.checkCapabilities(t)
 	w.checkCustomer(t, c)
 	w.checkNotices(t, c, before, events)
@@ -291,6 +303,35 @@ func (w *world) checkState(t *rapid.T) {
 	}
 }
 
+// checkAsk: a colleague is asked for by an agent who is in, while there is a customer, and at most one is asked at a time (agent-api 4.9, 4.10).
+func (w *world) checkAsk(t *rapid.T) {
+	ask := w.state.Asking
+	asked := 0
+	for user, seat := range w.state.Seats {
+		if seat.State != chat.Invited || seat.Through == "" {
+			continue
+		}
+		asked++
+		if ask == nil || seat.InvitedBy != ask.By || seat.Through != ask.Queue || seat.Role != ask.Role || seat.RefID != ask.RefID {
+			t.Fatalf("%s is asked as %+v for %+v", user, seat, ask)
+		}
+	}
+	if ask != nil {
+		_, in := w.state.Customer()
+		place, sought := w.state.Sought()
+		switch {
+		case asked > 1:
+			t.Fatalf("%d are asked at once", asked)
+		case w.state.Seats[ask.By].State != chat.Chatting:
+			t.Fatalf("%s asks, who is not in", ask.By)
+		case w.state.Waiting != nil || !in:
+			t.Fatalf("%s asks for a colleague while the chat waits at %v, customer in: %v", ask.By, w.state.Waiting, in)
+		case sought != (asked == 0) || sought && place.Queue != ask.Queue:
+			t.Fatalf("%d are asked for %+v, sought: %v at %v", asked, ask, sought, place)
+		}
+	}
+}
+
 // checkCapabilities: the list is exactly the set of operations that are accepted with suitable parameters (agent-api 3.5).
 func (w *world) checkCapabilities(t *rapid.T) {
 	pending := false
@@ -306,8 +347,8 @@ func (w *world) checkCapabilities(t *rapid.T) {
 			}
 		}
 		for _, a := range suitable(colleague) {
-			if pending && a.Operation() == chat.OpTransfer {
-				continue // no parameters are suitable for a second transfer (3.5)
+			if (pending || w.state.Handovers >= chat.MaxHandovers) && a.Operation() == chat.OpTransfer {
+				continue // no parameters are suitable for a second transfer, nor for one too many (3.5)
 			}
 			_, err := chat.Decide(w.state, chat.Command{Actor: chat.Actor{Kind: chat.ByAgent, UserID: user}, RefID: 1, Action: a}, w.now)
 			if listed := slices.Contains(view.Capabilities, a.Operation()); listed != (err == nil) {

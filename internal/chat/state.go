@@ -22,11 +22,13 @@ type State struct {
 	// to another agent meanwhile: [State.OpenOffer].
 	Waiting *Place
 	Workbin string // id of the workbin in which the chat lies; "": in none (agent-api 6.9)
+	Asking  *Ask   // an agent who is in asks for a colleague through a queue; nil: nobody does
 	// Seats are the live projections, by user id: agents who are invited or in, or who have still to wrap up.
 	Seats map[string]Seat
 	// Participants are in the chat now, in the order of joining.
 	Participants []Participant
 	UserData     UserData
+	Handovers    int               // how often the chat was handed on since an agent last wrote to the customer
 	Typing       map[string]Typing // by participant id
 
 	customer Participant     // also after she has left
@@ -54,6 +56,7 @@ type Seat struct {
 	OfferDeadline time.Time // zero: none
 	InvitedBy     string    // user id of the agent who transfers, consults or invites; "": routing
 	RefID         int64     // of the inviter's request
+	Through       string    // id of the queue through which InvitedBy asks for a colleague; "": she was named
 }
 
 // Typing is a typing state that goes on.
@@ -121,11 +124,17 @@ func (s State) Apply(e Event) State {
 	case Joined:
 		return s.joined(b.Participant)
 	case Left:
+		if b.Cause == CauseTransferred {
+			s.Handovers++
+		}
 		return s.left(b.Participant)
 	case MessageSent:
 		s.Typing = without(s.Typing, b.From.ID)
 		if b.From.ID == s.customer.ID {
 			s.preview = ""
+		}
+		if b.From.Type == Agent && b.Visibility == VisibleToAll && !b.Farewell {
+			s.Handovers = 0
 		}
 	case TypingBegan:
 		s.Typing = with(s.Typing, b.From.ID, Typing{Since: e.At, Visibility: b.Visibility})
@@ -143,15 +152,23 @@ func (s State) Apply(e Event) State {
 		s.paces = with(s.paces, b.From.ID, p)
 	case Queued:
 		s.Queue, s.Waiting = b.Queue, &Place{Queue: b.Queue, Since: b.Since}
+		if e.Actor.UserID != "" {
+			s.Handovers++
+		}
 		if !slices.ContainsFunc(s.Participants, Participant.serves) {
 			s.Phase = Waiting
 		}
 	case Offered:
 		s.Seats = with(s.Seats, b.UserID, Seat{
-			State: Invited, Role: b.Role, Visibility: cmp.Or(b.Visibility, b.Role.visibility()), OfferSeq: e.Seq, OfferDeadline: b.Deadline, InvitedBy: b.InvitedBy, RefID: b.RefID,
+			State: Invited, Role: b.Role, Visibility: cmp.Or(b.Visibility, b.Role.visibility()), OfferSeq: e.Seq, OfferDeadline: b.Deadline,
+			InvitedBy: b.InvitedBy, RefID: b.RefID, Through: b.Through,
 		})
 	case ModeSwitched:
 		return s.switched(b.Participant)
+	case Asked:
+		s.Asking = &Ask{Seq: e.Seq, By: b.UserID, Queue: b.Queue, Role: b.Role, Since: e.At, Until: b.Until, RefID: b.RefID}
+	case AskEnded:
+		s.Asking = nil
 	case SeatChanged:
 		return s.seated(b)
 	case OwnerChanged:

@@ -125,6 +125,7 @@ func (c *Config) checkRanges() error {
 		within("customer.starts-per-minute", c.Customer.StartsPerMinute, 1, 1_000_000),
 		within("customer.operations-per-second", c.Customer.OperationsPerSecond, 1, 1_000_000),
 		within("routing.offer-timeout", c.Routing.OfferTimeout, time.Second, maxLongWait),
+		within("routing.ask-timeout", c.Routing.AskTimeout, time.Second, maxLongWait),
 		within("routing.decline-pause", c.Routing.DeclinePause, 0, maxLongWait),
 	)
 }

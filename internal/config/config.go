@@ -83,6 +83,7 @@ type Customer struct {
 // Routing are the settings of who gets which chat.
 type Routing struct {
 	OfferTimeout     time.Duration `yaml:"offer-timeout" default:"30s" help:"An offer that is not answered for so long goes back to the queue."`
+	AskTimeout       time.Duration `yaml:"ask-timeout" default:"2m" help:"A Consult or Invite through a queue for which nobody there had time for so long is over."`
 	DeclinePause     time.Duration `yaml:"decline-pause" default:"1m" help:"A chat that an agent rejected or did not answer is not offered to her again for so long, or until she goes Ready anew."`
 	LeastLoadedFirst bool          `yaml:"least-loaded-first" help:"Offer to the agent with the fewest chats first, and among equals to the one idle longest. Otherwise to the one idle longest."`
 }

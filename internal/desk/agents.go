@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
@@ -61,13 +62,11 @@ func (d *Desk) fill(o *order, user *directory.User, a chat.Action) {
 		}
 		d.find(o, a.Queue)
 	case chat.Consult:
-		a.Deadline = deadline
+		a.Deadline = d.ask(o, a.UserID, a.Queue, false)
 		o.action = a
-		d.reach(o, a.UserID, false)
 	case chat.Invite:
-		a.Deadline = deadline
+		a.Deadline = d.ask(o, a.UserID, a.Queue, true)
 		o.action = a
-		d.reach(o, a.UserID, true)
 	case chat.Complete:
 		o.action = a
 		d.find(o, a.Queue)
@@ -76,10 +75,25 @@ func (d *Desk) fill(o *order, user *directory.User, a chat.Action) {
 	}
 }
 
-// find notes that a queue does not exist.
+// ask sees to it that a colleague can be asked, a certain one or through a queue, and says until when she has time to answer, or there is to find one.
+func (d *Desk) ask(o *order, userID, queue string, counts bool) time.Time {
+	if queue != "" {
+		d.find(o, queue)
+		return now().Add(d.Settings.AskTimeout)
+	}
+	d.reach(o, userID, counts)
+	return now().Add(d.Settings.OfferTimeout)
+}
+
+// find notes that a queue does not exist, or that a chat would wait in it for ever because nobody serves it (faults B9).
 func (d *Desk) find(o *order, queue string) {
-	if queue != "" && d.Directory.Queue(queue) == nil {
+	serves := func(u *directory.User) bool { return slices.Contains(u.Queues, queue) }
+	switch {
+	case queue == "":
+	case d.Directory.Queue(queue) == nil:
 		o.target = chat.Refuse(chat.ErrNotFound, "there is no such queue")
+	case !slices.ContainsFunc(d.Directory.Users, serves):
+		o.target = chat.Refuse(chat.ErrState, "no agent serves this queue: nobody would ever take the chat from it")
 	}
 }
 

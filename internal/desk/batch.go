@@ -102,38 +102,33 @@ func declined(a chat.Action, was chat.Seat) bool {
 
 // workChanges keeps the table of waiting chats: in it is what may be offered now. A chat keeps its place through an offer that comes to nothing.
 func workChanges(before, after chat.State) []store.WorkChange {
-	was, is := available(before), available(after)
+	was, had := before.Sought()
+	is, has := after.Sought()
 	switch {
-	case is != nil && (was == nil || *was != *is):
+	case has && (!had || was != is):
 		return []store.WorkChange{{Work: store.Work{ChatID: after.ID, Queue: is.Queue, Since: is.Since}}}
-	case is == nil && was != nil:
+	case had && !has:
 		return []store.WorkChange{{Work: store.Work{ChatID: after.ID, Queue: was.Queue, Since: was.Since}, Leave: true}}
 	}
 	return nil
 }
 
-// available is the chat's place in its queue, if it may be offered now.
-func available(s chat.State) *chat.Place {
-	if _, _, offered := s.OpenOffer(); offered {
-		return nil
-	}
-	return s.Waiting
-}
-
 // The kinds of timers. Each names the command that its time fires.
 const (
 	timerOffer    = "offer"    // key chat/user: an invitation was not answered
+	timerAsk      = "ask"      // key chat: nobody in the queue through which a colleague is asked for had time
 	timerTyping   = "typing"   // key chat/participant: a typing state was not renewed
 	timerCustomer = "customer" // key chat: look whether the customer is still there
 )
 
-var timerKinds = []string{timerOffer, timerTyping, timerCustomer}
+var timerKinds = []string{timerOffer, timerAsk, timerTyping, timerCustomer}
 
 // timerData says what a timer is about, so that it does nothing if the chat has moved on.
 type timerData struct {
 	ChatID      string    `json:"chatId"`
 	UserID      string    `json:"userId,omitzero"`
 	OfferSeq    int64     `json:"offerSeq,omitzero"`
+	AskSeq      int64     `json:"askSeq,omitzero"`
 	Participant string    `json:"participant,omitzero"`
 	Since       time.Time `json:"since,omitzero"`
 }
@@ -179,6 +174,9 @@ func (d *Desk) timersOf(s chat.State) map[string]store.Timer {
 				Data: encodeTimer(timerData{ChatID: s.ID, UserID: user, OfferSeq: seat.OfferSeq}),
 			}
 		}
+	}
+	if ask := s.Asking; ask != nil && !ask.Until.IsZero() {
+		timers[timerAsk+s.ID] = store.Timer{Kind: timerAsk, Key: s.ID, At: ask.Until, Data: encodeTimer(timerData{ChatID: s.ID, AskSeq: ask.Seq})}
 	}
 	for participant, typing := range s.Typing {
 		key := s.ID + "/" + participant

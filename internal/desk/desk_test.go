@@ -40,14 +40,17 @@ var (
 	dana = directory.UserID("dana")
 	omar = directory.UserID("omar")
 	lena = directory.UserID("lena")
+
+	support = directory.ResourceID("queue", "support")
+	attic   = directory.ResourceID("queue", "attic")
 )
 
 // open starts a desk on the folder. It must be stopped before another is opened there.
 func open(t *testing.T, folder string, tune func(*desk.Settings)) *house {
 	t.Helper()
-	queue := &directory.Queue{ID: directory.ResourceID("queue", "support"), Name: "support"}
+	queue := &directory.Queue{ID: support, Name: "support"}
 	d := directory.Directory{
-		Queues: []*directory.Queue{queue},
+		Queues: []*directory.Queue{queue, {ID: attic, Name: "attic"}}, // nobody serves the attic
 		Services: []*directory.Service{{
 			Name: "support", Queue: queue.ID, TypingPreview: true, EndedRetention: 10 * time.Minute, ClientTimeoutREST: 45 * time.Second,
 		}},

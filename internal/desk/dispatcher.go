@@ -85,6 +85,10 @@ func (d *Desk) offer(ctx context.Context) error {
 	offers := routing.Match(waiting, candidates, routing.Policy{LeastLoaded: d.Settings.LeastLoadedFirst}, now())
 
 	// One agent's offers change one row, so they go one after the other; different agents' share a group commit.
+	queues := make(map[string]string, len(work))
+	for _, w := range work {
+		queues[w.ChatID] = w.Queue
+	}
 	byAgent := map[string][]string{}
 	for _, o := range offers {
 		byAgent[o.UserID] = append(byAgent[o.UserID], o.ChatID)
@@ -96,7 +100,7 @@ func (d *Desk) offer(ctx context.Context) error {
 		offering.Go(func() {
 			defer func() { <-room }()
 			for _, id := range chats {
-				d.offerTo(ctx, d.Directory.User(user), id)
+				d.offerTo(ctx, d.Directory.User(user), id, queues[id])
 			}
 		})
 	}
@@ -115,12 +119,12 @@ func candidate(u *directory.User, s agent.State) routing.Candidate {
 	}
 }
 
-// offerTo commits one offer, if the chat still waits and the agent can still take it.
-func (d *Desk) offerTo(ctx context.Context, u *directory.User, chatID string) {
+// offerTo commits one offer, if the chat still waits in the queue and the agent can still take it.
+func (d *Desk) offerTo(ctx context.Context, u *directory.User, chatID, queue string) {
 	_, _, err := d.run(ctx, order{
 		chatID: chatID,
 		actor:  chat.Actor{Kind: chat.BySystem},
-		action: chat.Offer{UserID: u.ID, Deadline: now().Add(d.Settings.OfferTimeout)},
+		action: chat.Offer{UserID: u.ID, Queue: queue, Deadline: now().Add(d.Settings.OfferTimeout)},
 		expect: []store.Expect{{Work: chatID}},
 		admit: func(s agent.State) error {
 			if c := candidate(u, s); !c.Ready || c.Load >= c.Capacity {

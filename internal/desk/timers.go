@@ -105,6 +105,8 @@ func (d *Desk) meant(ctx context.Context, t store.Timer, data timerData) (due ti
 	case timerOffer:
 		return later(t.At, d.started.Add(d.Settings.OfferTimeout)),
 			chat.EndOffer{UserID: data.UserID, OfferSeq: data.OfferSeq, Reason: chat.OfferTimedOut}, nil
+	case timerAsk:
+		return later(t.At, d.started.Add(d.Settings.AskTimeout)), chat.AskTimeout{Seq: data.AskSeq}, nil
 	case timerTyping:
 		return later(t.At, d.started.Add(d.Settings.TypingTimeout)),
 			chat.TypingTimeout{ParticipantID: data.Participant, Since: data.Since}, nil

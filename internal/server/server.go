@@ -189,6 +189,7 @@ func (s *Server) wire() (err error) {
 func (s *Server) deskSettings() desk.Settings {
 	d := desk.DefaultSettings()
 	d.OfferTimeout, d.DeclinePause, d.LeastLoadedFirst = s.cfg.Routing.OfferTimeout, s.cfg.Routing.DeclinePause, s.cfg.Routing.LeastLoadedFirst
+	d.AskTimeout = s.cfg.Routing.AskTimeout
 	d.DispositionKey = s.cfg.Agent.DispositionKey
 	d.FeedRetention, d.AnswerRetention = s.cfg.FeedRetention, s.cfg.KeyRetention
 	return d
