@@ -42,6 +42,35 @@ var consultations = []scene{
 		given: then(trio, `lena: Consult {"targetPath":"/users/<omar>"}`), when: "lena: Leave",
 		told: hears{"dana": "MSG(ParticipantLeft), PU", "lena": "SC(Completed)+ref", "omar": "SC(Revoked)", "pat": "ParticipantLeft"},
 	},
+	{
+		file: "4.9-consult-through-a-queue", about: "Dana asks whoever serves the queue billing. Routing chooses Omar; she is told nothing yet.",
+		given: then(talking, omarReady), when: `dana: Consult {"targetUri":"https://desk.example.com/api/v2/queues/<queue billing>"}`,
+		told: hears{"omar": "SC(Invited)"},
+	},
+	{
+		file: "4.9-consult-through-a-queue-waiting", about: "Nobody who serves the queue is free: routing waits for one.",
+		given: talking, when: `dana: Consult {"targetPath":"/queues/<queue billing>"}`,
+	},
+	{
+		file: "4.9-consult-through-a-queue-accepted", about: "Omar takes it, and all is as if she had asked him.",
+		given: then(talking, omarReady, `dana: Consult {"targetPath":"/queues/<queue billing>"}`), when: `omar: Accept {"nickname":"Omar"}`,
+		told: hears{"dana": "PU, MSG(ParticipantJoined)", "omar": "SC(Chatting)+ref, PU, MSG(ParticipantJoined Text ParticipantJoined ParticipantJoined)"},
+	},
+	{
+		file: "4.9-consult-through-a-queue-rejected", about: "Omar has no time. Routing looks for another one, and Dana is told nothing.",
+		given: then(talking, omarReady, `dana: Consult {"targetPath":"/queues/<queue billing>"}`), when: "omar: Reject",
+		told: hears{"omar": "SC(Completed)+ref"},
+	},
+	{
+		file: "4.9-consult-through-a-queue-in-vain", about: "Nobody has come in the time that the settings give.",
+		given: then(talking, `dana: Consult {"targetPath":"/queues/<queue billing>"}`), when: "wait 2m",
+		told: hears{"dana": "Error+ref"},
+	},
+	{
+		file: "4.9-consult-through-a-queue-owner-goes", about: "Dana leaves before anybody has come: nobody is asked any more.",
+		given: then(talking, omarReady, `dana: Consult {"targetPath":"/queues/<queue billing>"}`), when: "dana: Leave",
+		told: hears{"dana": "SC(LeftChat)+ref", "omar": "SC(Revoked)", "pat": "ParticipantLeft, chat ended"},
+	},
 }
 
 // conferences: agent-api 4.10.
@@ -72,6 +101,18 @@ var conferences = []scene{
 	{
 		file: "4.10-invite-again", about: "One who is invited already cannot be invited again.",
 		given: then(trio, `dana: Invite {"targetPath":"/users/<omar>"}`), when: `lena: Invite {"targetPath":"/users/<omar>"}`, answers: `{"statusCode":2,`,
+	},
+	{
+		file: "4.10-invite-through-a-queue", about: "Dana invites whoever serves the queue billing.",
+		given: then(talking, omarReady), when: `dana: Invite {"targetPath":"/queues/<queue billing>"}`,
+		told: hears{"omar": "SC(Invited)"},
+	},
+	{
+		file: "4.10-invite-through-a-queue-accepted", about: "Omar takes it, and Pat sees him.",
+		given: then(talking, omarReady, `dana: Invite {"targetPath":"/queues/<queue billing>"}`), when: `omar: Accept {"nickname":"Omar"}`,
+		told: hears{
+			"dana": "PU, MSG(ParticipantJoined)", "omar": "SC(Chatting)+ref, PU, MSG(ParticipantJoined Text ParticipantJoined ParticipantJoined)", "pat": "ParticipantJoined",
+		},
 	},
 }
 
