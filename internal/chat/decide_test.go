@@ -36,6 +36,9 @@ func suitable(colleague string) []chat.Action {
 		chat.SendCustomNotice{NoticeText: "n"},
 		chat.SendCustomNoticeToAgents{NoticeText: "n"},
 		chat.RemoveParticipantFromConference{UserID: colleague},
+		chat.SwitchToMonitor{},
+		chat.SwitchToCoach{},
+		chat.SwitchToBargeIn{},
 	}
 }
 
@@ -44,35 +47,51 @@ func suitable(colleague string) []chat.Action {
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	gone := func(s *story) *story { s.pat(chat.Disconnect{}); return s }
+	const agent, consulted, switches = "<together>", "<consulted>", "SwitchToMonitor, SwitchToCoach, SwitchToBargeIn"
 	tests := []struct {
-		name      string
-		story     *story
-		user      string
-		row       string // "": no projection
-		consulted bool
+		name  string
+		story *story
+		user  string
+		row   string // "": no projection
+		role  string // the row of all that her role allows in some state
 	}{
-		{"nothing offered", waiting(t), "dana", "", false},
-		{"invited", standing(t, "invited"), "dana", "<invited>", false},
-		{"invited to consult", standing(t, "invited to consult"), "omar", "<invited>", true},
-		{"alone", withDana(t), "dana", "<alone>", false},
-		{"conference owner", conference(t), "dana", "<together>", false},
-		{"conference member", conference(t), "omar", "<together>", false},
-		{"consulting", consultation(t), "dana", "<together>", false},
-		{"consulted", consultation(t), "omar", "<consulted>", true},
-		{"alone, no customer", gone(withDana(t)), "dana", "<alone, no customer>", false},
-		{"together, no customer", gone(conference(t)), "omar", "<together, no customer>", false},
-		{"consulted, no customer", gone(consultation(t)), "omar", "<consulted>", true},
-		{"left", standing(t, "left"), "dana", "<wrap-up>", false},
-		{"join failed", standing(t, "join failed"), "omar", "<wrap-up>", false},
-		{"completed", standing(t, "completed"), "dana", "", false},
-		{"in another's chat", withDana(t), "omar", "", false},
+		{"nothing offered", waiting(t), "dana", "", agent},
+		{"invited", standing(t, "invited"), "dana", "<invited>", agent},
+		{"invited to consult", standing(t, "invited to consult"), "omar", "<invited>", consulted},
+		{"alone", withDana(t), "dana", "<alone>", agent},
+		{"conference owner", conference(t), "dana", "<together>", agent},
+		{"conference member", conference(t), "omar", "<together>", agent},
+		{"consulting", consultation(t), "dana", "<together>", agent},
+		{"consulted", consultation(t), "omar", "<consulted>", consulted},
+		{"alone, no customer", gone(withDana(t)), "dana", "<alone, no customer>", agent},
+		{"together, no customer", gone(conference(t)), "omar", "<together, no customer>", agent},
+		{"consulted, no customer", gone(consultation(t)), "omar", "<consulted>", consulted},
+		{"left", standing(t, "left"), "dana", "<wrap-up>", agent},
+		{"join failed", standing(t, "join failed"), "omar", "<wrap-up>", agent},
+		{"completed", standing(t, "completed"), "dana", "", agent},
+		{"in another's chat", withDana(t), "omar", "", agent},
+		{"invited to monitor", standing(t, "invited to monitor"), "ines", "<invited>", "<monitoring>"},
+		{"monitoring", supervised(withDana, chat.Monitor)(t), "ines", "<monitoring>", "<monitoring>"},
+		{"monitoring, no customer", gone(supervised(withDana, chat.Monitor)(t)), "ines", "<monitoring>", "<monitoring>"},
+		{"coaching", supervised(withDana, chat.Coach)(t), "ines", "<coaching>", "<coaching>"},
+		{"coaching, no customer", gone(supervised(withDana, chat.Coach)(t)), "ines", "<coaching>", "<coaching>"},
+		{"barged in", supervised(withDana, chat.BargeIn)(t), "ines", "<barged in>", "<barged in>"},
+		{"barged in, no customer", gone(supervised(withDana, chat.BargeIn)(t)), "ines", "<barged in, no customer>", "<barged in>"},
+		{"monitored", supervised(withDana, chat.Monitor)(t), "dana", "<alone>", agent},
+		{"coached", supervised(withDana, chat.Coach)(t), "dana", "<together>", agent},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			colleague := "omar"
-			if tt.user == "omar" {
-				colleague = "dana"
+			colleague := "dana"
+			if _, in := tt.story.state.Seats["omar"]; tt.user == "dana" && in {
+				colleague = "omar"
+			} else if tt.user == "dana" {
+				colleague = "ines"
+			}
+			allowed := operations(capabilityRows[tt.role] + "," + capabilityRows["<invited>"])
+			if tt.role != agent && tt.role != consulted {
+				allowed = append(allowed, operations(switches)...)
 			}
 			for _, a := range suitable(colleague) {
 				want := "ok"
@@ -80,7 +99,7 @@ func TestOperations(t *testing.T) {
 				case tt.row == "":
 					want = "not found"
 				case slices.Contains(listed, a.Operation()):
-				case tt.consulted && !slices.Contains(operations(capabilityRows["<consulted>"]+","+capabilityRows["<invited>"]), a.Operation()):
+				case !slices.Contains(allowed, a.Operation()):
 					want = "not allowed"
 				default:
 					want = "state"

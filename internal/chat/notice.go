@@ -97,7 +97,7 @@ func (c change) statusChanges(userID string, is Seat) []Notice {
 
 // conversation is what an agent gets who is in and stays in.
 func (c change) conversation(userID string, was, is Seat) []Notice {
-	messages := c.messages(userID, was)
+	messages := c.messages(was)
 	notices := make([]Notice, 0, len(messages)+1)
 	for _, m := range messages {
 		notices = append(notices, m.notice(c.after.ID, userID))
@@ -135,7 +135,7 @@ func (c change) listFirst() bool {
 // lastWords is what an agent gets who was in and goes: what was said, not who came and went.
 func (c change) lastWords(userID string, was Seat) []Notice {
 	var notices []Notice
-	for _, m := range c.messages(userID, was) {
+	for _, m := range c.messages(was) {
 		if !m.comingOrGoing() {
 			notices = append(notices, m.notice(c.after.ID, userID))
 		}
@@ -144,10 +144,10 @@ func (c change) lastWords(userID string, was Seat) []Notice {
 }
 
 // messages returns the new messages that an agent in this seat may see.
-func (c change) messages(userID string, seat Seat) []Message {
+func (c change) messages(seat Seat) []Message {
 	var messages []Message
 	for _, e := range c.events {
-		if m, ok := MessageTo(e, userID, seat); ok {
+		if m, ok := MessageTo(e, seat); ok {
 			messages = append(messages, m)
 		}
 	}

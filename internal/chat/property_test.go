@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,8 +15,12 @@ import (
 	"github.com/halley-chat/halley/internal/chat"
 )
 
-// staff are the agents of random chats. Fay never takes part: she is who can always be asked.
-var staff = []string{"dana", "omar", "ines"}
+// agents and supervisors of random chats. Fay never takes part: she is who can always be asked.
+var (
+	agents      = []string{"dana", "omar", "ines"}
+	supervisors = []string{"gil", "hal"}
+	staff       = slices.Concat(agents, supervisors)
+)
 
 // desktop is what an agent's client knows of a chat from the notifications alone.
 type desktop struct {
@@ -55,6 +60,18 @@ func TestRandomChats(t *testing.T) {
 			Service: "support", Queue: "parcels", Customer: chat.Participant{ID: "PAT", Nickname: "Pat"},
 			UserData: chat.UserData{"Subject": jsontext.Value(`"x"`)},
 		}})
+		if rapid.IntRange(0, 9).Draw(t, "taken") > 0 {
+			w.system(t, chat.Offer{UserID: "dana"})
+			w.accept(t, "dana")
+		}
+		if ask := rapid.SampledFrom([]chat.Action{nil, chat.Consult{UserID: "omar"}, chat.Invite{UserID: "omar"}}).Draw(t, "asks"); ask != nil {
+			w.run(t, w.by("dana", ask))
+			w.accept(t, "omar")
+		}
+		if rapid.Bool().Draw(t, "supervised") {
+			w.joins++
+			w.run(t, w.supervision(t))
+		}
 		for range rapid.IntRange(1, 60).Draw(t, "commands") {
 			w.now = w.now.Add(time.Duration(rapid.IntRange(-500, 2000).Draw(t, "ms")) * time.Millisecond)
 			w.run(t, w.command(t))
@@ -67,6 +84,15 @@ func TestRandomChats(t *testing.T) {
 	})
 }
 
+func (w *world) system(t *rapid.T, a chat.Action) {
+	w.run(t, chat.Command{Actor: chat.Actor{Kind: chat.BySystem}, Action: a})
+}
+
+func (w *world) accept(t *rapid.T, user string) {
+	w.joins++
+	w.run(t, w.by(user, chat.Accept{ParticipantID: fmt.Sprint("P", w.joins), Nickname: user}))
+}
+
 // command draws a command: mostly one that takes the chat somewhere, now and then one that ends something, and sometimes any at all.
 func (w *world) command(t *rapid.T) chat.Command {
 	w.joins++
@@ -75,7 +101,7 @@ func (w *world) command(t *rapid.T) chat.Command {
 		return w.anything(t)
 	case dice < 18:
 		return w.ending(t)
-	case dice < 35:
+	case dice < 28:
 		return chat.Command{Actor: chat.Actor{Kind: chat.ByCustomer}, Action: rapid.SampledFrom([]chat.Action{
 			chat.Say{Text: "hello"},
 			chat.Say{Text: "hi", Attributes: jsontext.Value(`{ "a": 1 }`)},
@@ -86,12 +112,14 @@ func (w *world) command(t *rapid.T) chat.Command {
 			chat.PreviewText{Preview: "hel"},
 			chat.UpdateData{UserData: chat.UserData{"Order": jsontext.Value("4711")}},
 		}).Draw(t, "customer")}
+	case dice < 50:
+		return w.supervision(t)
 	}
 	if !w.state.EndedAt.IsZero() && rapid.Bool().Draw(t, "aside") {
 		user, bin := rapid.SampledFrom(staff).Draw(t, "user"), rapid.SampledFrom(staff[:2]).Draw(t, "bin")
 		return w.by(user, rapid.SampledFrom([]chat.Action{chat.AddChat{Workbin: bin}, chat.PullChat{Workbin: bin}}).Draw(t, "workbin"))
 	}
-	if user, ok := w.someone(t, chat.Invited); ok && rapid.Bool().Draw(t, "answer") {
+	if user, ok := w.someone(t, staff, chat.Invited); ok && rapid.Bool().Draw(t, "answer") {
 		return w.by(user, chat.Accept{ParticipantID: fmt.Sprint("P", w.joins), Nickname: user, SaveLAR: rapid.Bool().Draw(t, "saveLAR")})
 	}
 	if (w.state.Waiting != nil || w.state.Asking != nil) && rapid.Bool().Draw(t, "route") {
@@ -99,11 +127,14 @@ func (w *world) command(t *rapid.T) chat.Command {
 			UserID: rapid.SampledFrom(staff).Draw(t, "to"), Deadline: w.now.Add(30 * time.Second),
 		}}
 	}
-	user, ok := w.someone(t, chat.Chatting)
+	user, ok := w.someone(t, staff, chat.Chatting)
 	if !ok {
 		return w.anything(t)
 	}
 	other := rapid.SampledFrom(staff).Draw(t, "other")
+	if colleague, ok := w.someone(t, staff, chat.Chatting); ok && rapid.Bool().Draw(t, "from within") {
+		other = colleague
+	}
 	return w.by(user, rapid.SampledFrom([]chat.Action{
 		chat.Consult{UserID: other},
 		chat.Invite{UserID: other},
@@ -125,9 +156,40 @@ func (w *world) command(t *rapid.T) chat.Command {
 	}).Draw(t, "operation"))
 }
 
+// supervision draws what supervisors do, and what the system does for them.
+func (w *world) supervision(t *rapid.T) chat.Command {
+	user := rapid.SampledFrom(supervisors).Draw(t, "supervisor")
+	mode := rapid.SampledFrom([]chat.Mode{chat.Monitor, chat.Coach, chat.BargeIn}).Draw(t, "mode")
+	if w.state.Seats[user].State == chat.Chatting {
+		return w.by(user, rapid.SampledFrom([]chat.Action{
+			chat.SwitchToMonitor{},
+			chat.SwitchToCoach{},
+			chat.SwitchToBargeIn{},
+			chat.SendMessage{Text: "hello"},
+			chat.SendToAgents{Text: "hm"},
+			chat.SendStartTypingNotification{},
+			chat.SendStartTypingToAgentsNotification{},
+			chat.Leave{Farewell: chat.Farewell{Text: "bye"}},
+		}).Draw(t, "by supervisor"))
+	}
+	watched, ok := w.someone(t, staff, chat.Chatting)
+	if !ok {
+		return w.anything(t)
+	}
+	if rapid.Bool().Draw(t, "intrude") {
+		return chat.Command{
+			Actor: chat.Actor{Kind: chat.BySupervisor, UserID: user}, RefID: int64(w.joins), Action: chat.Intrude{Watched: watched, Mode: mode},
+		}
+	}
+	return chat.Command{Actor: chat.Actor{Kind: chat.BySystem}, Action: chat.Supervise{
+		UserID: user, Nickname: user, Mode: mode, ParticipantID: fmt.Sprint("P", w.joins), Watched: watched,
+	}}
+}
+
 // ending draws a command that takes somebody out.
 func (w *world) ending(t *rapid.T) chat.Command {
 	user := rapid.SampledFrom(staff).Draw(t, "user")
+	typist := rapid.SampledFrom(append(slices.Sorted(maps.Keys(w.state.Typing)), "PAT")).Draw(t, "typist")
 	customer, system := chat.Actor{Kind: chat.ByCustomer}, chat.Actor{Kind: chat.BySystem}
 	return rapid.SampledFrom([]chat.Command{
 		w.by(user, chat.Reject{}),
@@ -138,7 +200,7 @@ func (w *world) ending(t *rapid.T) chat.Command {
 		{Actor: system, Action: chat.EndOffer{UserID: user, OfferSeq: w.state.Seats[user].OfferSeq, Reason: chat.OfferTimedOut}},
 		{Actor: system, Action: chat.AskTimeout{Seq: w.asking()}},
 		{Actor: system, Action: chat.DropAgent{UserID: user}},
-		{Actor: system, Action: chat.TypingTimeout{ParticipantID: "PAT", Since: w.state.At}},
+		{Actor: system, Action: chat.TypingTimeout{ParticipantID: typist, Since: w.state.At}},
 		{Actor: system, Action: chat.CustomerLost{}},
 		{Actor: customer, Action: chat.Disconnect{}},
 	}).Draw(t, "ending")
@@ -169,10 +231,10 @@ func (w *world) by(user string, a chat.Action) chat.Command {
 	return chat.Command{Actor: chat.Actor{Kind: chat.ByAgent, UserID: user}, RefID: int64(w.joins), Action: a}
 }
 
-// someone draws an agent who sees the chat in this state.
-func (w *world) someone(t *rapid.T, state chat.ViewState) (string, bool) {
+// someone draws one of those who see the chat in this state.
+func (w *world) someone(t *rapid.T, among []string, state chat.ViewState) (string, bool) {
 	var users []string
-	for _, user := range staff {
+	for _, user := range among {
 		if w.state.Seats[user].State == state {
 			users = append(users, user)
 		}
@@ -196,6 +258,7 @@ func (w *world) run(t *rapid.T, c chat.Command) {
 		t.Fatalf("%s: %d events after the end", c.Action.Operation(), len(events))
 	}
 	for _, e := range events {
+		w.checkMaker(t, e)
 		w.state = w.state.Apply(e)
 		w.log = append(w.log, e)
 	}
@@ -206,6 +269,32 @@ func (w *world) run(t *rapid.T, c chat.Command) {
 	w.checkCapabilities(t)
 	w.checkCustomer(t, c)
 	w.checkNotices(t, c, before, events)
+}
+
+// checkMaker: nothing is more visible than who does it, as she is when she does it (agent-api 5.2.3).
+func (w *world) checkMaker(t *rapid.T, e chat.Event) {
+	general, ok := chat.MessageOf(e)
+	if !ok {
+		return
+	}
+	rank := []chat.Visibility{chat.VisibleToSupervisors, chat.VisibleToAgents, chat.VisibleToAll}
+	for _, user := range append([]string{""}, staff...) {
+		m := general
+		if user != "" {
+			if m, ok = chat.MessageTo(e, w.state.Apply(e).Seats[user]); !ok {
+				continue
+			}
+		}
+		if slices.Index(rank, m.Visibility) > slices.Index(rank, m.From.Visibility) {
+			t.Fatalf("%s for %q is more visible than its maker: %+v", e.Body.Kind(), user, m)
+		}
+	}
+	if general.Type == chat.ParticipantJoined {
+		return
+	}
+	if !slices.Contains(w.state.Participants, general.From) {
+		t.Fatalf("%s is from %+v, who is not in: %+v", e.Body.Kind(), general.From, w.state.Participants)
+	}
 }
 
 // checkLog: numbers without gaps, times that do not go back, and a log that gives the same state again after having been stored.
@@ -252,14 +341,15 @@ func (w *world) checkLog(t *rapid.T) {
 func (w *world) checkState(t *rapid.T) {
 	s := w.state
 	_, in := s.Customer()
-	routed, transfers, owners, served := 0, 0, 0, false
+	routed, transfers, owners, served, supervised := 0, 0, 0, false, false
 	for user, seat := range s.Seats {
 		if !seat.Live() {
 			t.Fatalf("%s keeps a seat that is %s", user, seat.State)
 		}
-		if seat.State == chat.Invited && seat.InvitedBy == "" {
+		if seat.State == chat.Invited && seat.InvitedBy == "" && seat.Role != chat.Supervisor {
 			routed++
 		}
+		supervised = supervised || seat.Role == chat.Supervisor
 		if seat.State == chat.Invited && seat.InvitedBy != "" {
 			if s.Seats[seat.InvitedBy].State != chat.Chatting {
 				t.Fatalf("%s is invited by %s, who is not in", user, seat.InvitedBy)
@@ -273,19 +363,21 @@ func (w *world) checkState(t *rapid.T) {
 		}
 	}
 	for _, p := range s.Participants {
-		if p.Type == chat.Agent && p.Role != s.Seats[p.UserID].Role {
-			t.Fatalf("%s has two roles", p.UserID)
+		if seat := s.Seats[p.UserID]; p.Type == chat.Agent && (p.Role != seat.Role || p.Visibility != seat.Visibility || p.ID != seat.ParticipantID) {
+			t.Fatalf("%s is %+v, and has the seat %+v", p.UserID, p, seat)
 		}
 		if p.Role == chat.Owner {
 			owners++
 		}
-		served = served || p.Type == chat.Agent && p.Visibility == chat.VisibleToAll
+		served = served || p.Type == chat.Agent && p.Visibility == chat.VisibleToAll && p.Role != chat.Supervisor
 	}
 	switch {
 	case routed > 1 || transfers > 1:
 		t.Fatalf("%d offers and %d transfers are open", routed, transfers)
 	case routed == 1 && s.Waiting == nil:
 		t.Fatal("offered without a place in a queue")
+	case supervised && !served:
+		t.Fatal("a supervisor stays, though no agent does")
 	case owners > 1 || served && owners == 0 && s.Waiting == nil:
 		t.Fatalf("%d owners", owners)
 	case in && !served && s.Waiting == nil:
@@ -342,7 +434,7 @@ func (w *world) checkCapabilities(t *rapid.T) {
 		view := w.state.View(user)
 		colleague := "nobody"
 		for _, p := range view.Participants {
-			if p.Type == chat.Agent && p.UserID != user {
+			if p.Type == chat.Agent && p.UserID != user && p.Visibility != chat.VisibleToSupervisors {
 				colleague = p.UserID
 			}
 		}
@@ -361,6 +453,7 @@ func (w *world) checkCapabilities(t *rapid.T) {
 // checkCustomer: the customer sees nothing that is for agents only, and knows participants by numbers without gaps (customer-api 7.3).
 func (w *world) checkCustomer(t *rapid.T, c chat.Command) {
 	next := 1
+	in := map[int]bool{} // by the numbers that she knows
 	for _, m := range chat.CustomerTranscript(w.log, 0, w.now) {
 		if m.Visibility != chat.VisibleToAll || m.From.Visibility != chat.VisibleToAll || m.AgentsOnly || m.Type == chat.TypingStarted && m.Text != "" {
 			t.Fatalf("the customer sees %+v", m)
@@ -369,6 +462,23 @@ func (w *world) checkCustomer(t *rapid.T, c chat.Command) {
 			t.Fatalf("participant number %d, next is %d", m.From.Number, next)
 		}
 		next = max(next, m.From.Number+1)
+		if joins := m.Type == chat.ParticipantJoined; joins == in[m.From.Number] {
+			t.Fatalf("to the customer, %d was in: %v; then came %+v", m.From.Number, !joins, m)
+		}
+		if m.Type == chat.ParticipantLeft {
+			delete(in, m.From.Number)
+		} else {
+			in[m.From.Number] = true
+		}
+	}
+	for _, p := range w.state.Participants {
+		if visible := p.Visibility == chat.VisibleToAll; visible != in[p.Number] {
+			t.Fatalf("%s is %s, to the customer she is in: %v", p.Nickname, p.Visibility, in[p.Number])
+		}
+		delete(in, p.Number)
+	}
+	if _, there := w.state.Customer(); there && len(in) > 0 {
+		t.Fatalf("to the customer, %v are still in", in)
 	}
 	if _, ok := c.Action.(chat.Disconnect); ok && w.state.EndedAt.IsZero() {
 		t.Fatal("the customer has left, and the chat goes on for her")
@@ -397,6 +507,9 @@ func (w *world) checkNotices(t *rapid.T, c chat.Command, before chat.State, even
 			w.newMessages(t, d, n)
 			continue
 		}
+		if n.Kind == chat.ParticipantsUpdated && reflect.DeepEqual(d.view, n.Chat) {
+			t.Fatalf("%s: %s of nothing new to %s: %+v", c.Action.Operation(), n.Kind, n.To, n.Chat)
+		}
 		d.view = n.Chat
 		if n.Chat.State == chat.Completed || n.Chat.State == chat.Revoked {
 			if len(n.Chat.Capabilities)+len(n.Chat.Participants) > 0 {
@@ -405,6 +518,7 @@ func (w *world) checkNotices(t *rapid.T, c chat.Command, before chat.State, even
 			delete(w.desktops, n.To)
 		}
 	}
+	w.checkHidden(t)
 	for _, user := range staff {
 		d, view := w.desktops[user], w.state.View(user)
 		switch {
@@ -416,6 +530,31 @@ func (w *world) checkNotices(t *rapid.T, c chat.Command, before chat.State, even
 		case view.State == chat.Chatting:
 			if want := chat.Transcript(w.log, user, w.state); !reflect.DeepEqual(d.messages, want) {
 				t.Fatalf("%s: %s has the messages\n%+v, want\n%+v", c.Action.Operation(), user, d.messages, want)
+			}
+		}
+	}
+}
+
+// checkHidden: of supervisors who listen, only those know who came as supervisors themselves (agent-api 5.2.3).
+func (w *world) checkHidden(t *rapid.T) {
+	came := map[string]chat.Role{} // with which role each stay began
+	for _, e := range w.log {
+		if b, ok := e.Body.(chat.Joined); ok {
+			if _, known := came[b.Participant.ID]; !known {
+				came[b.Participant.ID] = b.Participant.Role
+			}
+		}
+	}
+	for user, d := range w.desktops {
+		oversees := came[w.state.Seats[user].ParticipantID] == chat.Supervisor
+		for _, p := range d.view.Participants {
+			if p.Visibility == chat.VisibleToSupervisors && !oversees {
+				t.Fatalf("%s sees %s", user, p.Nickname)
+			}
+		}
+		for _, m := range d.messages {
+			if (m.Visibility == chat.VisibleToSupervisors || m.From.Visibility == chat.VisibleToSupervisors) && !oversees {
+				t.Fatalf("%s reads %+v", user, m)
 			}
 		}
 	}

@@ -122,3 +122,77 @@ func TestSupervision(t *testing.T) {
 		}},
 	})
 }
+
+// TestIntrudeRefused: 6 comes before 2, and 2 before what is wrong with the mode (agent-api 6.8, 4.0).
+func TestIntrudeRefused(t *testing.T) {
+	t.Parallel()
+	over := withDana(t)
+	must(t, over.pat(chat.Disconnect{}))
+	monitored := supervised(withDana, chat.Monitor)(t)
+	tests := []struct {
+		name    string
+		story   *story
+		user    string
+		intrude chat.Intrude
+		want    string
+	}{
+		{"unknown chat", newStory(t), "ines", chat.Intrude{Watched: "dana", Mode: chat.Monitor}, "not found"},
+		{"agent not in the chat", withDana(t), "ines", chat.Intrude{Watched: "omar", Mode: chat.Monitor}, "not found"},
+		{"agent only invited", standing(t, "invited"), "ines", chat.Intrude{Watched: "dana", Mode: chat.Monitor}, "not found"},
+		{"agent has left", standing(t, "left"), "ines", chat.Intrude{Watched: "dana", Mode: chat.Monitor}, "not found"},
+		{"another supervisor", monitored, "gil", chat.Intrude{Watched: "ines", Mode: chat.Monitor}, "not found"},
+		{"nobody named", withDana(t), "ines", chat.Intrude{Mode: chat.Monitor}, "not found"},
+		{"the customer's user id", withDana(t), "ines", chat.Intrude{Watched: "PAT", Mode: chat.Monitor}, "not found"},
+		{"in already", monitored, "ines", chat.Intrude{Watched: "dana"}, "state"},
+		{"herself", withDana(t), "dana", chat.Intrude{Watched: "dana", Mode: chat.Monitor}, "state"},
+		{"invited already", standing(t, "invited to monitor"), "ines", chat.Intrude{Watched: "dana", Mode: chat.Coach}, "state"},
+		{"the customer has gone", over, "ines", chat.Intrude{Watched: "dana"}, "state"},
+		{"no mode", withDana(t), "ines", chat.Intrude{Watched: "dana"}, "missing"},
+		{"unknown mode", withDana(t), "ines", chat.Intrude{Watched: "dana", Mode: "monitor"}, "invalid"},
+		{"fine", consultation(t), "ines", chat.Intrude{Watched: "omar", Mode: chat.Monitor}, "ok"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			by := chat.Command{Actor: chat.Actor{Kind: chat.BySupervisor, UserID: tt.user}, Action: tt.intrude}
+			if _, err := chat.Decide(tt.story.state, by, tt.story.now); kindOf(err) != tt.want {
+				t.Errorf("%s (%v), want %s", kindOf(err), err, tt.want)
+			}
+		})
+	}
+}
+
+// TestSuperviseTooLate: who is to watch a chat that has moved on meanwhile does not come (agent-api 6.8).
+func TestSuperviseTooLate(t *testing.T) {
+	t.Parallel()
+	over := withDana(t)
+	must(t, over.pat(chat.Disconnect{}))
+	for name, s := range map[string]*story{
+		"agent has left":        standing(t, "left"),
+		"agent only invited":    standing(t, "invited"),
+		"the customer has gone": over,
+		"in already":            supervised(withDana, chat.Coach)(t),
+		"invited already":       standing(t, "invited to monitor"),
+	} {
+		events, err := chat.Decide(s.state, chat.Command{
+			Actor:  chat.Actor{Kind: chat.BySystem},
+			Action: chat.Supervise{UserID: "ines", Nickname: "Ines", Mode: chat.Monitor, ParticipantID: "NEW", Watched: "dana"},
+		}, s.now)
+		if err != nil || len(events) > 0 {
+			t.Errorf("%s: %d events, %v", name, len(events), err)
+		}
+	}
+}
+
+// TestOfferedBefore: an invitation that was stored without a visibility has that of its role.
+func TestOfferedBefore(t *testing.T) {
+	t.Parallel()
+	for role, want := range map[chat.Role]chat.Visibility{
+		chat.Owner: chat.VisibleToAll, chat.Member: chat.VisibleToAll, chat.Consulted: chat.VisibleToAgents,
+	} {
+		s := chat.State{ID: "C"}.Apply(chat.Event{Seq: 1, Body: chat.Offered{UserID: "dana", Role: role}})
+		if got := s.Seats["dana"].Visibility; got != want {
+			t.Errorf("%s: %s, want %s", role, got, want)
+		}
+	}
+}

@@ -61,11 +61,11 @@ func MessageOf(e Event) (Message, bool) {
 	return m, true
 }
 
-// MessageTo returns an event as the message that an agent in the given seat gets; false if it is none, or if she may not see it (agent-api 5.2.3). A
-// supervisor sees her own change of mode as a Notice without a text (6.8).
-func MessageTo(e Event, userID string, seat Seat) (Message, bool) {
+// MessageTo returns an event as the message that the agent in a seat gets; false if it is none, or if she may not see it (agent-api 5.2.3). A supervisor
+// sees her own changes of mode in this stay as Notices without a text (6.8).
+func MessageTo(e Event, seat Seat) (Message, bool) {
 	m, ok := MessageOf(e)
-	if b, switched := e.Body.(ModeSwitched); switched && b.Participant.UserID == userID {
+	if b, switched := e.Body.(ModeSwitched); switched && b.Participant.ID == seat.ParticipantID {
 		m.Type, m.From, m.Visibility = SystemNotice, b.Participant, b.Participant.Visibility
 		return m, true
 	}
@@ -84,7 +84,7 @@ func Transcript(events []Event, userID string, s State) []Message {
 	seat := s.Seats[userID]
 	messages := make([]Message, 0, len(events))
 	for _, e := range events {
-		if m, ok := MessageTo(e, userID, seat); ok && !m.typing() {
+		if m, ok := MessageTo(e, seat); ok && !m.typing() {
 			messages = append(messages, m)
 		}
 	}

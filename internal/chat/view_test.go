@@ -55,6 +55,22 @@ func TestCapabilities(t *testing.T) {
 		{"alone, no customer", gone(withDana(t)), "dana", chat.Chatting, "<alone, no customer>", []string{"Dana"}},
 		{"conference, no customer", gone(conference(t)), "omar", chat.Chatting, "<together, no customer>", []string{"Dana", "Omar"}},
 		{"consultation, no customer", gone(consultation(t)), "omar", chat.Chatting, "<consulted>", []string{"Dana", "Omar"}},
+		{"invited as a supervisor", standing(t, "invited to monitor"), "ines", chat.Invited, "<invited>", nil},
+		{"monitoring", supervised(withDana, chat.Monitor)(t), "ines", chat.Chatting, "<monitoring>", []string{"Pat", "Dana", "Ines"}},
+		{"monitored", supervised(withDana, chat.Monitor)(t), "dana", chat.Chatting, "<alone>", []string{"Pat", "Dana"}},
+		{"coaching", supervised(withDana, chat.Coach)(t), "ines", chat.Chatting, "<coaching>", []string{"Pat", "Dana", "Ines"}},
+		{"coached", supervised(withDana, chat.Coach)(t), "dana", chat.Chatting, "<together>", []string{"Pat", "Dana", "Ines"}},
+		{"barged in", supervised(withDana, chat.BargeIn)(t), "ines", chat.Chatting, "<barged in>", []string{"Pat", "Dana", "Ines"}},
+		{"barged in on", supervised(withDana, chat.BargeIn)(t), "dana", chat.Chatting, "<together>", []string{"Pat", "Dana", "Ines"}},
+		{"monitoring, no customer", gone(supervised(withDana, chat.Monitor)(t)), "ines", chat.Chatting, "<monitoring>", []string{"Dana", "Ines"}},
+		{"monitored, no customer", gone(supervised(withDana, chat.Monitor)(t)), "dana", chat.Chatting, "<alone, no customer>", []string{"Dana"}},
+		{"coaching, no customer", gone(supervised(withDana, chat.Coach)(t)), "ines", chat.Chatting, "<coaching>", []string{"Dana", "Ines"}},
+		{"coached, no customer", gone(supervised(withDana, chat.Coach)(t)), "dana", chat.Chatting, "<together, no customer>", []string{"Dana", "Ines"}},
+		{
+			"barged in, no customer", gone(supervised(withDana, chat.BargeIn)(t)), "ines",
+			chat.Chatting, "<barged in, no customer>",
+			[]string{"Dana", "Ines"},
+		},
 		{"left", standing(t, "left"), "dana", chat.LeftChat, "<wrap-up>", nil},
 		{"join failed", standing(t, "join failed"), "omar", chat.JoinFailed, "<wrap-up>", nil},
 		{"no projection", withDana(t), "omar", "", "<none>", nil},
@@ -97,8 +113,8 @@ func TestListenerIsHidden(t *testing.T) {
 	}
 	left := state.Apply(chat.Event{Seq: state.Seq + 1, At: s.now, Body: chat.Left{Participant: ines}})
 	leaving := chat.Event{Body: chat.Left{Participant: ines}}
-	_, agent := chat.MessageTo(leaving, "dana", state.Seats["dana"])
-	m, supervisor := chat.MessageTo(leaving, "ines", state.Seats["ines"])
+	_, agent := chat.MessageTo(leaving, state.Seats["dana"])
+	m, supervisor := chat.MessageTo(leaving, state.Seats["ines"])
 	if agent || !supervisor || m.SeenByCustomer() {
 		t.Error("the leaving of a listener is for supervisors only")
 	}
@@ -120,6 +136,9 @@ func standing(t *testing.T, how string) *story {
 	case "invited to consult":
 		s = withDana(t)
 		must(t, s.agent("dana", chat.Consult{UserID: "omar"}))
+	case "invited to monitor":
+		s = withDana(t)
+		must(t, s.supervisor("ines", chat.Intrude{Watched: "dana", Mode: chat.Monitor}))
 	case "left":
 		s = withDana(t)
 		must(t, s.agent("dana", chat.Leave{}))
