@@ -163,13 +163,18 @@ func racingConnects(l *Line) {
 	for i := range n {
 		h := a.HoldConnect(ack(seen))
 		b.Publish(l.Channel("/k"), i)
-		if i%3 == 0 { // given up before the answer is read
-			older := h
-			if h = a.HoldConnect(ack(seen)); l.On == L && h.Response().Status != http.StatusOK {
-				h = older // which came to the server after it
-			}
+		if i%3 != 0 {
+			learn(h.Wait())
+			continue
+		}
+		older := h // given up before the answer is read
+		if h = a.HoldConnect(ack(seen)); l.On == L && h.Response().Status != http.StatusOK {
+			h, older = older, h // it came to the server after it
 		}
 		learn(h.Wait())
+		for l.On == L && !older.over() { // which may come only now, and must not meet the next one
+			a.HoldConnect(ack(seen), M{"advice": M{"timeout": 0}}).Response()
+		}
 	}
 	for len(got) < n {
 		before := len(got)

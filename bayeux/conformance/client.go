@@ -229,6 +229,16 @@ func (h *Held) Response() Response {
 	return h.resp
 }
 
+// over reports whether it has been answered, over HTTP.
+func (h *Held) over() bool {
+	select {
+	case <-h.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // Quiet demands that no answer comes for d. Over websocket, events may.
 func (h *Held) Quiet(what string, d time.Duration) {
 	c := h.c
