@@ -12,9 +12,9 @@ import (
 	"github.com/gobwas/ws/wsflate"
 )
 
-// wantsUpgrade reports whether a GET asks for a websocket (WS-1).
+// wantsUpgrade reports whether a GET asks for a websocket (WS-1). HTTP/1.0 does not know of upgrades.
 func wantsUpgrade(r *http.Request) bool {
-	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	return r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
 // upgradeTimeout bounds the writing of the 101 response.
@@ -26,6 +26,17 @@ const upgradeTimeout = 10 * time.Second
 func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	if want := srv.opt.WS.Protocol; want != "" && !slices.Contains(offeredProtocols(r), want) { // WS-3
 		refuse(w, http.StatusForbidden, "the subprotocol is not offered")
+		return
+	}
+	if status, wrong := srv.wrongUpgrade(r); status != 0 {
+		srv.counters.malformed.Add(1)
+		if status == http.StatusUpgradeRequired {
+			h := w.Header()
+			h.Set("Sec-WebSocket-Version", webSocketVersion)
+			h.Set("Upgrade", "websocket")
+			h.Set("Connection", "Upgrade")
+		}
+		refuse(w, status, wrong)
 		return
 	}
 	k := &socket{
@@ -45,9 +56,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		}
 		k.cookie = hashOf(value)
 	}
-	u := ws.HTTPUpgrader{Timeout: upgradeTimeout, Header: header, Protocol: func(offered string) bool {
-		return srv.opt.WS.Protocol == "" || offered == srv.opt.WS.Protocol
-	}}
+	u := ws.HTTPUpgrader{Timeout: upgradeTimeout, Header: header, Protocol: srv.speaks}
 	if srv.opt.WS.PermessageDeflate == On { // WS-2
 		u.Negotiate = k.negotiate
 	}
@@ -55,7 +64,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		srv.counters.malformed.Add(1)
 		if conn != nil {
-			_ = conn.Close() // the upgrader has answered with what is wrong
+			_ = conn.Close() // it has gone, or what is wrong was said
 		}
 		return
 	}
@@ -67,6 +76,57 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	k.conn, k.raw = conn, pastMethods(conn)
 	k.ctx = context.WithoutCancel(r.Context())
 	k.start(early)
+}
+
+const (
+	webSocketVersion = "13"
+	keyLength        = 24 // of 16 bytes in Base64
+)
+
+// wrongUpgrade tells what is wrong with a request for a websocket, and the status that says so; 0: nothing. The upgrader would see it too, but closes the
+// connection after an answer that does not announce it: a proxy which keeps its connections would send somebody else's request there, and that one would fail.
+func (srv *Server) wrongUpgrade(r *http.Request) (status int, wrong string) {
+	has := func(list, token string) (found bool) {
+		httphead.ScanTokens([]byte(list), func(t []byte) bool {
+			found = strings.EqualFold(string(t), token)
+			return !found
+		})
+		return found
+	}
+	protocolsOK, chosen := true, false
+	for _, line := range r.Header.Values("Sec-Websocket-Protocol") {
+		protocolsOK = protocolsOK && (chosen || httphead.ScanTokens([]byte(line), func(offered []byte) bool {
+			chosen = srv.speaks(string(offered))
+			return !chosen
+		}))
+	}
+	extensionsOK := true
+	if srv.opt.WS.PermessageDeflate == On {
+		for _, line := range r.Header.Values("Sec-Websocket-Extensions") {
+			_, ok := httphead.ParseOptions([]byte(line), nil)
+			extensionsOK = extensionsOK && ok
+		}
+	}
+	switch {
+	case r.Header.Get("Sec-Websocket-Version") != webSocketVersion:
+		return http.StatusUpgradeRequired, "the version of the websocket protocol is 13"
+	case !has(r.Header.Get("Connection"), "upgrade"):
+		return http.StatusBadRequest, "the field Connection does not name Upgrade"
+	case r.Host == "":
+		return http.StatusBadRequest, "there is no Host"
+	case len(r.Header.Get("Sec-Websocket-Key")) != keyLength:
+		return http.StatusBadRequest, "the field Sec-WebSocket-Key is not 16 bytes in Base64"
+	case !protocolsOK:
+		return http.StatusBadRequest, "the field Sec-WebSocket-Protocol is no list"
+	case !extensionsOK:
+		return http.StatusBadRequest, "the field Sec-WebSocket-Extensions is no list of options"
+	}
+	return 0, ""
+}
+
+// speaks reports whether a subprotocol is spoken here (WS-3).
+func (srv *Server) speaks(offered string) bool {
+	return srv.opt.WS.Protocol == "" || offered == srv.opt.WS.Protocol
 }
 
 func offeredProtocols(r *http.Request) []string {

@@ -43,32 +43,6 @@ func TestSubprotocol(t *testing.T) {
 	}
 }
 
-// WS-2, A12: a bad upgrade gets a proper answer.
-func TestBadUpgrade(t *testing.T) {
-	t.Parallel()
-	b := start(t, Options{})
-	for header, status := range map[string]int{
-		"Sec-WebSocket-Version: 8\r\nUpgrade: websocket":  http.StatusUpgradeRequired,
-		"Sec-WebSocket-Version: 13\r\nUpgrade: websocket": http.StatusBadRequest, // no key
-		"Upgrade: h2c": http.StatusBadRequest,
-	} {
-		conn, err := b.dial()
-		must(t, err)
-		key := "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-		if status == http.StatusBadRequest {
-			key = ""
-		}
-		_, err = conn.Write([]byte("GET /cometd HTTP/1.1\r\nHost: desk.example\r\nConnection: Upgrade\r\n" + key + header + "\r\n\r\n"))
-		must(t, err)
-		buf := make([]byte, 1024)
-		n, _ := conn.Read(buf)
-		if want := fmt.Sprintf("HTTP/1.1 %d", status); !strings.HasPrefix(string(buf[:n]), want) {
-			t.Errorf("%s: %s", header, buf[:n])
-		}
-		_ = conn.Close()
-	}
-}
-
 // Line 36, A2, A12: MSG-1, WS-7, WS-8, WS-17, WS-18.
 func TestFrames(t *testing.T) {
 	t.Parallel()
