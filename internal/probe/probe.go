@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -156,7 +157,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if r.URL.Path == Socket && isUpgrade(r) {
+	if r.URL.Path == Socket && opens(r) {
 		h.echo(w, r)
 		return
 	}
@@ -180,7 +181,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.stream(w, r, a)
 	case Fail:
 		fail(w, r, a)
-	case Socket: // of the upgrade nothing has arrived
+	case Socket: // of the upgrade nothing has arrived, or not enough
 		write(w, http.StatusUpgradeRequired, a)
 	default:
 		refuse(w, http.StatusNotFound, "there is no such probe")
@@ -274,11 +275,13 @@ func isUpgrade(r *http.Request) bool {
 }
 
 func hasToken(r *http.Request, header, token string) bool {
-	for _, line := range r.Header.Values(header) {
-		for part := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(part), token) {
-				return true
-			}
+	return slices.ContainsFunc(r.Header.Values(header), func(list string) bool { return nameIn(list, token) })
+}
+
+func nameIn(list, token string) bool {
+	for part := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(strings.TrimSpace(part), token) {
+			return true
 		}
 	}
 	return false

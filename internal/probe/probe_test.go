@@ -1,10 +1,12 @@
 package probe
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -267,6 +269,45 @@ func TestSocket(t *testing.T) {
 	h.Close() // waits for it
 	if f, err := ws.ReadFrame(open); err == nil {
 		t.Errorf("after the end there is %+v", f.Header)
+	}
+}
+
+// What cannot become a websocket is told so on a connection that serves the next request too, or says that it does not: a proxy keeps it.
+func TestSocketRefused(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(newHandler(t))
+	defer srv.Close()
+	const full = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	for what, request := range map[string]string{
+		"HTTP/1.0":            "HTTP/1.0\r\n" + full,
+		"kept, over HTTP/1.0": "HTTP/1.0\r\n" + strings.Replace(full, "Upgrade", "Keep-Alive, Upgrade", 1),
+		"another version":     "HTTP/1.1\r\n" + strings.Replace(full, "13", "8", 1),
+		"a short key":         "HTTP/1.1\r\n" + strings.Replace(full, "dGhl", "", 1),
+		"no host":             "HTTP/1.1\r\n" + strings.Replace(full, "Host: x", "Host:", 1),
+		"two lists":           "HTTP/1.1\r\nConnection: Keep-Alive\r\n" + full,
+	} {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		br := bufio.NewReader(conn)
+		for range 2 {
+			if _, err = io.WriteString(conn, "GET "+Socket+" "+request+"\r\n"); err != nil {
+				t.Fatal(what, err)
+			}
+			resp, err := http.ReadResponse(br, nil)
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body) // an error shows at the next request
+			if resp.StatusCode != http.StatusUpgradeRequired {
+				t.Errorf("%s: status %d", what, resp.StatusCode)
+			}
+			if resp.Close {
+				break
+			}
+		}
 	}
 }
 

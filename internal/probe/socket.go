@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -11,6 +12,15 @@ import (
 
 // upgradeTimeout bounds the writing of the 101 response.
 const upgradeTimeout = 10 * time.Second
+
+// opens reports whether a request can become a websocket. The upgrader refuses others too, but closes the connection after an answer that does not announce it,
+// where a proxy that speaks HTTP/1.0, or keeps its connections, has sent the next request already.
+func opens(r *http.Request) bool {
+	const keyLength = 24 // of 16 bytes in Base64
+	h := r.Header
+	return r.ProtoAtLeast(1, 1) && r.Host != "" && strings.EqualFold(h.Get("Upgrade"), "websocket") && nameIn(h.Get("Connection"), "upgrade") &&
+		h.Get("Sec-Websocket-Version") == "13" && len(h.Get("Sec-Websocket-Key")) == keyLength
+}
 
 // enter counts a socket in, unless the end has begun.
 func (h *Handler) enter() bool {
@@ -34,7 +44,7 @@ func (h *Handler) echo(w http.ResponseWriter, r *http.Request) {
 	conn, rw, _, err := ws.HTTPUpgrader{Timeout: upgradeTimeout}.Upgrade(r, w)
 	if err != nil {
 		if conn != nil {
-			_ = conn.Close() // the upgrader has answered with what is wrong
+			_ = conn.Close() // it has gone: what could be wrong is not
 		}
 		return
 	}
