@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -56,19 +57,24 @@ func (w *way) hold(ctx context.Context) {
 
 // leaving leaves a poll that is held, and looks at whether Halley is told. Over HTTP/1.1 that is harder for a proxy to see.
 func (w *way) leaving(ctx context.Context) {
-	same := id()
+	check, same := w.check("leaving"), id()
 	short, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
-	_ = w.over(w.plain).ask(short, http.MethodPost, probe.Hold, forTime(w.settings.Timeout.Duration()+margin)+"&"+same, []byte("[]")) // nobody waits for the answer
+	held := w.over(w.plain).ask(short, http.MethodPost, probe.Hold, forTime(w.settings.Timeout.Duration()+margin)+"&"+same, []byte("[]"))
+	if !errors.Is(held.err, context.DeadlineExceeded) {
+		w.unsure(check, "the poll was not held: "+held.fate())
+		return
+	}
 	for begin := time.Now(); time.Since(begin) < left; {
 		ctx, cancel := soon(ctx)
 		a := w.ask(ctx, http.MethodGet, probe.Path, same+fresh(), nil)
 		cancel()
 		if !a.fine() {
-			break
+			w.unsure(check, "it could not be asked: "+a.fate())
+			return
 		}
 		if a.answer.Left {
-			w.ok(w.check("leaving"), "Halley is told when a client breaks off a poll")
+			w.ok(check, "Halley is told when a client breaks off a poll")
 			return
 		}
 		select {
@@ -76,7 +82,12 @@ func (w *way) leaving(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
-	w.warn(w.check("leaving"), w.cure(cureLeaving), "when a client breaks off a poll, Halley is not told: it keeps the poll until its end")
+	w.warn(check, w.cure(cureLeaving), "when a client breaks off a poll, Halley is not told: it keeps the poll until its end")
+}
+
+// unsure says why it cannot be said whether Halley is told of a client that has gone.
+func (w *way) unsure(check, why string) {
+	w.warn(check, "see to the other findings first, and do it again", "whether Halley is told when a client breaks off a poll: %s", why)
 }
 
 // patientFor is how many seconds a proxy should wait for an answer, and for a sign of life on a websocket.

@@ -58,6 +58,43 @@ func TestDirectWay(t *testing.T) {
 	}
 }
 
+// A poll that was never held, or that nobody can be asked about, tells nothing about clients that go (A14).
+func TestLeavingIsNotGuessed(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		fails func(r *http.Request) bool
+		says  string
+	}{
+		"polls are not held": {func(r *http.Request) bool { return r.URL.Path == probe.Hold }, "the poll was not held: it was answered with status 502"},
+		"nobody can be asked": {func(r *http.Request) bool {
+			return r.URL.Path == probe.Path && r.URL.Query().Has("fresh")
+		}, "it could not be asked: it was answered with status 502"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			to, err := url.Parse(startQuick(t).URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			web := &http.Transport{}
+			t.Cleanup(web.CloseIdleConnections)
+			pass := httputil.NewSingleHostReverseProxy(to)
+			pass.Transport, pass.ErrorLog = web, log.New(io.Discard, "", 0)
+			proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if tc.fails(r) {
+					w.WriteHeader(http.StatusBadGateway)
+					return
+				}
+				pass.ServeHTTP(w, r)
+			}))
+			t.Cleanup(proxy.Close)
+			if f := examine(t, doctor.Options{URL: proxy.URL})["way.leaving"]; f.Level != doctor.Warning || !strings.Contains(f.Saw, tc.says) {
+				t.Errorf("%v", f)
+			}
+		})
+	}
+}
+
 // Where no Halley answers, that is all there is to say, and what to do about it.
 func TestNoWay(t *testing.T) {
 	t.Parallel()
