@@ -26,6 +26,10 @@ type State struct {
 	Declined map[string]time.Time `json:"declined,omitempty"`
 	// Leaving is set while her chats are taken back before she is logged out: nothing more comes to her.
 	Leaving bool `json:"leaving,omitzero"`
+	// Watchers are the supervisors to whom her chats are delivered, in the order in which they set it up (agent-api 6.8).
+	Watchers []Watcher `json:"watchers,omitempty"`
+	// Watches are the users among whose Watchers she may be herself.
+	Watches []string `json:"watches,omitempty"`
 }
 
 // Hold is a chat of which an agent has a live projection.

@@ -104,7 +104,8 @@ func (s State) LogIn(media []string, initial UserState, now time.Time) (State, [
 	return next.readied(s, now), changed
 }
 
-// LogOut logs her out of all media. It returns the channels that changed. Her chats are the desk's matter (agent-api 2.6).
+// LogOut logs her out of all media. It returns the channels that changed. Her chats, and the Watchers of those whom she watches, are the desk's matter
+// (agent-api 2.6, 6.8).
 func (s State) LogOut(now time.Time) (State, []Channel) {
 	var changed []Channel
 	s.Channels = slices.Clone(s.Channels)
@@ -114,7 +115,7 @@ func (s State) LogOut(now time.Time) (State, []Channel) {
 			changed = append(changed, s.Channels[i])
 		}
 	}
-	s.RefID, s.Declined = 0, nil
+	s.RefID, s.Declined, s.Watches = 0, nil, nil
 	return s, changed
 }
 

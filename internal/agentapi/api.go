@@ -135,6 +135,7 @@ func (a *API) endpoints() map[string]endpoint {
 		"/api/v2/users":                         {get: a.users},
 		"/api/v2/users/{id}":                    {get: a.user},
 		"/api/v2/users/{id}/channels/{channel}": {post: permitted(a.superviseChannel, directory.AgentControl, directory.Monitoring)},
+		"/api/v2/users/{id}/chats/{chat}":       {post: permitted(a.superviseChat, directory.Monitoring)},
 		"/api/v2/contacts":                      {get: a.contacts},
 		"/api/v2/contacts/{id}":                 {get: a.contact},
 		"/api/v2/queues":                        {get: a.queues},
@@ -151,7 +152,6 @@ func (a *API) endpoints() map[string]endpoint {
 		"/internal-api/business-attributes":     {get: a.businessAttributes},
 
 		// What is not built says so.
-		"/api/v2/users/{id}/chats/{chat}":          {post: permitted(notOffered("supervision of chats"), directory.Monitoring)},
 		"/api/v2/me/workbins":                      {any: notOffered("workbins")},
 		"/api/v2/me/workbins/{id}":                 {any: notOffered("workbins")},
 		"/api/v2/platform/contactserver/{request}": {any: notOffered("the contact server with its standard responses")},

@@ -69,6 +69,17 @@ func TestEveryPostMayBeRepeated(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	// What only a supervisor can do to one.
+	ines := h.as("ines")
+	ines.ok("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat"]}`)
+	cc := h.arrive()
+	path := dana.accepted(cc.ChatID)
+	h.repeat(ines, "Intrude", "/api/v2/users/"+directory.UserID("dana")+"/chats/"+cc.ChatID, `{"operationName":"Intrude","supervisorVisibilityMode":"Monitor"}`)
+	ines.ok(path, `{"operationName":"Accept"}`)
+	for _, operation := range []string{"SwitchToBargeIn", "SwitchToCoach", "SwitchToMonitor"} {
+		done[operation] = true
+		h.repeat(ines, operation, path, `{"operationName":"`+operation+`"}`)
+	}
 	for _, op := range operations {
 		if !done[op.name] {
 			t.Errorf("%s is not tested", op.name)
@@ -89,6 +100,10 @@ func TestEveryPostMayBeRepeated(t *testing.T) {
 			{channelOfUser("dana"), "Lunch"},
 			{channelOfUser("dana"), "DoNotDisturbOn"},
 			{channelOfUser("dana"), "DoNotDisturbOff"},
+			{channelOfUser("dana"), "Monitor"},
+			{channelOfUser("dana"), "Coach"},
+			{channelOfUser("dana"), "BargeIn"},
+			{channelOfUser("dana"), "CancelSupervisorMonitoring"},
 			{channelOfUser("dana"), "Offline"},
 		},
 		"/api/v2/me": {
@@ -99,9 +114,9 @@ func TestEveryPostMayBeRepeated(t *testing.T) {
 			{"/api/v2/me", "EndContactCenterSession"},
 		},
 	}
-	elsewhere := []string{"/api/v2/me/chats/{id}", "/api/v2/me/interactions/{id}"} // all that they do is above
+	elsewhere := []string{"/api/v2/me/chats/{id}", "/api/v2/me/interactions/{id}", "/api/v2/users/{id}/chats/{chat}"} // all that they do is above
 	refused := []string{
-		"/api/v2/users/{id}/chats/{chat}", "/api/v2/me/workbins", "/api/v2/me/workbins/{id}",
+		"/api/v2/me/workbins", "/api/v2/me/workbins/{id}",
 		"/api/v2/platform/contactserver/{request}", "/api/v2/response-templates/{id}", "/api/v1/stats/{id}",
 	}
 	for pattern, e := range h.endpoints() {
@@ -112,7 +127,7 @@ func TestEveryPostMayBeRepeated(t *testing.T) {
 	for _, pattern := range []string{"/api/v2/me/channels/{channel}", "/api/v2/users/{id}/channels/{channel}", "/api/v2/me"} { // the last two log her out
 		who := dana
 		if strings.Contains(pattern, "/users/") {
-			who = h.as("ines")
+			who = ines
 		}
 		for _, c := range served[pattern] {
 			h.repeat(who, c.operation, c.path, `{"operationName":"`+c.operation+`","channels":["chat"]}`)
@@ -169,7 +184,7 @@ func (h *house) repeat(c *client, name, path, body string) {
 // heads are the ends of the agents' feeds.
 func (h *house) heads() (ends []int64) {
 	h.t.Helper()
-	for _, name := range []string{"dana", "omar"} {
+	for _, name := range []string{"dana", "omar", "ines"} {
 		n, err := h.Desk.Head(h.t.Context(), directory.UserID(name))
 		if err != nil {
 			h.t.Fatal(err)

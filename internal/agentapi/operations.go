@@ -15,7 +15,7 @@ type operation struct {
 	decode func(d *directory.Directory, p parameters) (chat.Action, error)
 }
 
-// operations are those of agent-api 4.2 to 4.13, in that order.
+// operations are those of agent-api 4.2 to 4.13, in that order, and of 6.8.
 var operations = []operation{
 	{"Accept", accept},
 	{"Reject", plain(chat.Reject{})},
@@ -72,10 +72,13 @@ var operations = []operation{
 	}},
 	{"SetDisposition", setDisposition},
 	{"SetInFocus", plain(chat.SetInFocus{})},
+	{"SwitchToMonitor", plain(chat.SwitchToMonitor{})},
+	{"SwitchToCoach", plain(chat.SwitchToCoach{})},
+	{"SwitchToBargeIn", plain(chat.SwitchToBargeIn{})},
 }
 
 // oldNames are earlier spellings which desktops still use (agent-api 3.5, 4.16).
-var oldNames = map[string]string{"StopProcessing": "Complete", "InFocus": "SetInFocus"}
+var oldNames = map[string]string{"StopProcessing": "Complete", "InFocus": "SetInFocus", "SwitchBargeIn": "SwitchToBargeIn"}
 
 // findOperation returns the operation of this name, old spellings included; chat.ErrInvalid, with the names there are, if it is none. Names are
 // case-sensitive (agent-api 4.0).

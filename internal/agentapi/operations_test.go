@@ -78,6 +78,10 @@ func TestOperations(t *testing.T) {
 		{"DeleteUserData", `"keys":["a",1]`, nil, chat.ErrInvalid},
 		{"SetDisposition", `"disposition":"refunded","dispositionKey":"Outcome"`, chat.SetDisposition{Key: "Outcome", Disposition: "refunded"}, nil},
 		{"SetDisposition", `"disposition":["refunded"]`, nil, chat.ErrInvalid}, // B12
+		{"SwitchToMonitor", ``, chat.SwitchToMonitor{}, nil},
+		{"SwitchToCoach", `"text":7`, chat.SwitchToCoach{}, nil},
+		{"SwitchToBargeIn", ``, chat.SwitchToBargeIn{}, nil},
+		{"SwitchBargeIn", ``, chat.SwitchToBargeIn{}, nil},
 		{"SetInFocus", `"inFocus":"maybe"`, chat.SetInFocus{}, nil},
 		{"InFocus", ``, chat.SetInFocus{}, nil},
 	}

@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,4 +156,203 @@ func TestFeatures(t *testing.T) {
 	if got := h.as("lena").get("/api/v2/contacts?type=User").body; strings.Contains(got, directory.UserID("lena")) || !strings.Contains(got, directory.UserID("omar")) {
 		t.Errorf("contacts are those who may chat: %s", got)
 	}
+}
+
+// watching has a supervisor ask for something at a user's chat channel.
+func (c *client) watching(user, operation, more string) reply {
+	c.t.Helper()
+	return c.post(channelOfUser(user), `{"operationName":"`+operation+`"`+more+`}`)
+}
+
+// TestMonitoring follows a supervisor who listens, coaches and barges in (agent-api 3.5, 5.2.3, 6.8), on both transports: what she, the agent and the customer
+// get, in which order.
+func TestMonitoring(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []string{bayeuxclient.LongPolling, bayeuxclient.WebSocket} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			h := open(t, nil)
+			ines, dana := h.as("ines").connect(transport, "/**"), h.as("dana").connect(transport, TopicChats)
+			ines.ok("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat"]}`)
+			ines.hears("channels chat NotReady")
+			if r := ines.watching("dana", "BargeIn", ``); r.body != `{"statusCode":0}` {
+				t.Errorf("%s", r.body)
+			}
+			ines.ok(channelOfUser("dana"), `{"operationName":"Monitor","supervisorMonitoringMode":"NextChat","nickname":"Ines M."}`) // replaces it
+			dana.startWork()
+			pat := h.arrive()
+			path := dana.accepted(pat.ChatID)
+			dana.hears("chats StatusChange Invited in:0", "chats StatusChange Chatting in:0 ref:1", "chats ParticipantsUpdated Chatting in:2",
+				"chats 1:ParticipantJoined 2:Text 3:ParticipantJoined")
+			ines.hears("chats StatusChange Invited in:0", "chats StatusChange Chatting in:0", "chats ParticipantsUpdated Chatting in:3",
+				"chats 1:ParticipantJoined 2:Text 3:ParticipantJoined 4:ParticipantJoined")
+			capable := func(want string) {
+				t.Helper()
+				if got := strings.Join(at[[]string](t, ines.get(path), "chat", "capabilities"), " "); got != want {
+					t.Errorf("she may %s, want %s", got, want)
+				}
+			}
+			const data = "Leave SetInFocus SetDisposition AttachUserData DeleteUserData UpdateUserData"
+			const toAgents = " SendToAgents SendStartTypingToAgentsNotification SendStopTypingToAgentsNotification"
+			capable(data + " SwitchToCoach SwitchToBargeIn")
+			if r := ines.post(path, `{"operationName":"SendMessage","text":"x"}`); r.code() != "3" {
+				t.Errorf("she writes while she listens: %s", r.body)
+			}
+			if r := ines.post(path, `{"operationName":"SwitchToMonitor"}`); r.code() != "2" {
+				t.Errorf("the same mode: %s", r.body)
+			}
+			if r := dana.post(path, `{"operationName":"SwitchToCoach"}`); r.code() != "3" {
+				t.Errorf("the agent coaches: %s", r.body)
+			}
+
+			if r := ines.ok(path, `{"operationName":"SwitchToCoach"}`); r.body != `{"statusCode":0}` {
+				t.Errorf("a change of mode has no referenceId: %s", r.body)
+			}
+			ines.hears("chats ParticipantsUpdated Chatting in:3", "chats 5:Notice")
+			dana.hears("chats ParticipantsUpdated Chatting in:3", "chats 5:ParticipantJoined")
+			capable(data + toAgents + " SwitchToMonitor SwitchToBargeIn")
+			ines.ok(path, `{"operationName":"SendToAgents","text":"Offer her a refund"}`)
+			ines.hears("chats 6:Text")
+			dana.hears("chats 6:Text")
+
+			ines.ok(path, `{"operationName":"SwitchBargeIn"}`) // the older name
+			ines.hears("chats ParticipantsUpdated Chatting in:3", "chats 7:Notice")
+			dana.hears("chats ParticipantsUpdated Chatting in:3", "chats 7:ParticipantJoined")
+			capable(data + " Transfer Invite Consult" + toAgents + " SendMessage SendStartTypingNotification SendStopTypingNotification SwitchToMonitor SwitchToCoach")
+			ines.ok(path, `{"operationName":"SendMessage","text":"I am Ines"}`)
+			ines.hears("chats 8:Text")
+			dana.hears("chats 8:Text")
+
+			ines.ok(path, `{"operationName":"SwitchToMonitor"}`)
+			ines.hears("chats ParticipantsUpdated Chatting in:3", "chats 9:Notice")
+			dana.hears("chats ParticipantsUpdated Chatting in:2", "chats 9:ParticipantLeft")
+			seen, err := h.customer(pat).Messages(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var indices []int64
+			for _, m := range seen {
+				indices = append(indices, m.Index)
+			}
+			if want := []int64{1, 2, 3, 7, 8, 9}; !slices.Equal(indices, want) {
+				t.Errorf("the customer sees %v, want %v", indices, want)
+			}
+			if r := dana.get(path + "/messages"); strings.Contains(r.body, "Supervisors") {
+				t.Errorf("the agent sees what is for supervisors: %s", r.body)
+			}
+
+			if r := ines.watching("dana", "CancelSupervisorMonitoring", ``); r.code() != "2" {
+				t.Errorf("the one chat was delivered: %s", r.body)
+			}
+			if r := ines.ok(path, `{"operationName":"Leave"}`); r.body != `{"statusCode":0,"referenceId":1}` {
+				t.Errorf("the first referenceId: %s", r.body)
+			}
+			ines.hears("chats StatusChange Completed in:0 ref:1")
+			dana.ok(path, `{"operationName":"Complete"}`)
+			dana.hears("chats StatusChange Completed in:0 ref:2")
+		})
+	}
+}
+
+// TestIntrude follows a supervisor who joins a running chat: an invitation with the referenceId of her request, which she accepts as any agent does; and two
+// supervisors at once, who see each other, until the chat is completed (agent-api 1.6, 4.2, 4.7, 6.8).
+func TestIntrude(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	h.Directory.User(directory.UserID("lena")).Roles = []directory.Role{directory.AgentRole, directory.SupervisorRole}
+	ines, lena := h.as("ines").connect(bayeuxclient.WebSocket, TopicChats), h.as("lena").connect(bayeuxclient.LongPolling, TopicChats)
+	dana := h.as("dana").connect(bayeuxclient.WebSocket, TopicChats)
+	dana.startWork()
+	for _, supervisor := range []*desktop{ines, lena} {
+		supervisor.ok("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat"]}`)
+	}
+	pat := h.arrive()
+	path := dana.accepted(pat.ChatID)
+	dana.hears("chats StatusChange Invited in:0", "chats StatusChange Chatting in:0 ref:1", "chats ParticipantsUpdated Chatting in:2",
+		"chats 1:ParticipantJoined 2:Text 3:ParticipantJoined")
+	danas := "/api/v2/users/" + directory.UserID("dana") + "/chats/" + pat.ChatID
+
+	if r := ines.ok(danas, `{"operationName":"Intrude","supervisorVisibilityMode":"Monitor"}`); r.body != `{"statusCode":0,"referenceId":1}` {
+		t.Errorf("Intrude: %s", r.body)
+	}
+	ines.hears("chats StatusChange Invited in:0 ref:1")
+	ines.ok(path, `{"operationName":"Accept","nickname":"Ines"}`)
+	ines.hears("chats StatusChange Chatting in:0 ref:2", "chats ParticipantsUpdated Chatting in:3", "chats 1:ParticipantJoined 2:Text 3:ParticipantJoined 4:ParticipantJoined")
+
+	lena.ok(channelOfUser("dana"), `{"operationName":"Coach"}`)
+	lena.ok(danas, `{"operationName":"Intrude"}`) // in the mode in which she watches dana
+	lena.hears("chats StatusChange Invited in:0 ref:1")
+	lena.ok(path, `{"operationName":"Reject"}`)
+	lena.hears("chats StatusChange Completed in:0 ref:2")
+	lena.ok(danas, `{"operationName":"Intrude"}`)
+	lena.ok(path, `{"operationName":"Accept"}`)
+	lena.hears("chats StatusChange Invited in:0 ref:3", "chats StatusChange Chatting in:0 ref:4", "chats ParticipantsUpdated Chatting in:4",
+		"chats 1:ParticipantJoined 2:Text 3:ParticipantJoined 4:ParticipantJoined 5:ParticipantJoined")
+	ines.hears("chats ParticipantsUpdated Chatting in:4", "chats 5:ParticipantJoined")
+	dana.hears("chats ParticipantsUpdated Chatting in:3", "chats 5:ParticipantJoined")
+
+	dana.ok(path, `{"operationName":"Complete"}`)
+	dana.hears("chats StatusChange Completed in:0 ref:2")
+	ines.hears("chats StatusChange Revoked in:0")
+	lena.hears("chats StatusChange Revoked in:0")
+}
+
+// TestWatchingIsRefusedInOrder goes through the refusals of 6.8, each also where all later ones would apply (agent-api 4.0).
+func TestWatchingIsRefusedInOrder(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	dana, ines := h.as("dana"), h.as("ines")
+	own := func(name string, features ...directory.Feature) {
+		h.Directory.User(directory.UserID(name)).Features = features
+	}
+	own("lena", directory.AgentControl)
+	dana.startWork()
+	chat := dana.accepted(h.arrive().ChatID)
+	at := func(user, id string) string { return "/api/v2/users/" + directory.UserID(user) + "/chats/" + id }
+	id := strings.TrimPrefix(chat, "/api/v2/me/chats/")
+	channel, nobody := channelOfUser("dana"), "/api/v2/users/nobody/channels/chat"
+	voice := strings.Replace(channel, "chat", "voice", 1)
+	refused := func(name string, who *client, path, body string, status int, code, text string) {
+		t.Helper()
+		if r := who.post(path, body); r.status != status || r.code() != code || !strings.Contains(r.message(), text) {
+			t.Errorf("%s: %d %s, want %d, statusCode %s, %q", name, r.status, r.body, status, code, text)
+		}
+	}
+	refused("an agent", dana, nobody, `{"operationName":"Monitor"}`, 403, "5", "")
+	refused("an agent intrudes", dana, at("nobody", "x"), `{"operationName":"Intrude"}`, 403, "5", "api-supervisor-monitoring")
+	refused("the other feature", h.as("lena"), nobody, `{"operationName":"Coach"}`, 403, "5", "api-supervisor-monitoring")
+	refused("the other feature, intrudes", h.as("lena"), at("nobody", "x"), `[`, 403, "5", "api-supervisor-monitoring")
+	refused("not an object", ines, at("nobody", "x"), `[`, 400, "10", "")
+	refused("no operation", ines, at("nobody", "x"), `{}`, 400, "1", "operationName")
+	refused("another operation", ines, at("nobody", "x"), `{"operationName":"intrude"}`, 400, "10", "Intrude")
+	refused("an old spelling", ines, nobody, `{"operationName":"Bargein"}`, 400, "10", "BargeIn")
+	refused("unknown user", ines, nobody, `{"operationName":"Monitor","nickname":7}`, 404, "6", "user")
+	refused("unknown user, intrudes", ines, at("nobody", "x"), `{"operationName":"Intrude"}`, 404, "6", "user")
+	refused("unknown chat", ines, at("dana", "0000XaAAAAAAAAAA"), `{"operationName":"Intrude"}`, 404, "6", "no such chat")
+	refused("no id", ines, at("dana", "%00"), `{"operationName":"Intrude"}`, 404, "6", "no such chat")
+	refused("an agent who is not in it", ines, at("omar", id), `{"operationName":"Intrude"}`, 404, "6", "no such chat")
+	refused("unknown channel", ines, strings.Replace(channel, "chat", "telegraph", 1), `{"operationName":"Monitor"}`, 404, "6", "channel")
+	refused("not chats", ines, voice, `{"operationName":"Monitor","nickname":7}`, 400, "2", "chat")
+	refused("not logged in", ines, channel, `{"operationName":"Monitor","nickname":7}`, 400, "2", "logged in")
+	refused("not logged in, herself", ines, channelOfUser("ines"), `{"operationName":"Monitor"}`, 400, "2", "logged in")
+	refused("not logged in, cancels", ines, channel, `{"operationName":"CancelSupervisorMonitoring"}`, 400, "2", "")
+	refused("not logged in, intrudes", ines, at("dana", id), `{"operationName":"Intrude","supervisorVisibilityMode":7}`, 400, "2", "logged in")
+	ines.ok("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat"]}`)
+	refused("type of the mode", ines, channel, `{"operationName":"Monitor","supervisorMonitoringMode":7}`, 400, "10", "supervisorMonitoringMode must be a string")
+	refused("no such mode", ines, channel, `{"operationName":"Coach","supervisorMonitoringMode":"nextchat"}`, 400, "10", "NextChat or AllChats")
+	refused("type of the nickname, herself", ines, channelOfUser("ines"), `{"operationName":"Coach","nickname":7}`, 400, "10", "nickname must be a string")
+	refused("long nickname", ines, channel, `{"operationName":"Coach","nickname":"`+strings.Repeat("x", 256)+`"}`, 400, "10", "255")
+	refused("herself", ines, channelOfUser("ines"), `{"operationName":"Coach"}`, 400, "2", "yourself")
+	refused("no watch", ines, channel, `{"operationName":"CancelSupervisorMonitoring"}`, 400, "2", "watch")
+	refused("no mode to intrude in", ines, at("dana", id), `{"operationName":"Intrude"}`, 400, "1", "supervisorVisibilityMode")
+	refused("none at all", ines, at("dana", id), `{"operationName":"Intrude","supervisorVisibilityMode":""}`, 400, "1", "supervisorVisibilityMode")
+	refused("no such mode to intrude in", ines, at("dana", id), `{"operationName":"Intrude","supervisorVisibilityMode":"coach"}`, 400, "10", "Coach")
+	refused("type of the mode to intrude in", ines, at("dana", id), `{"operationName":"Intrude","supervisorVisibilityMode":["Coach"]}`, 400, "10", "must be a string")
+	if r := ines.get(chat); r.status != http.StatusNotFound {
+		t.Errorf("what was refused has given her the chat: %s", r.body)
+	}
+	ines.ok(at("dana", id), `{"operationName":"Intrude","supervisorVisibilityMode":"Coach"}`)
+	refused("twice", ines, at("dana", id), `{"operationName":"Intrude"}`, 400, "2", "")
+	ines.ok(channel, `{"operationName":"Monitor","supervisorMonitoringMode":null}`)
+	ines.ok(channel, `{"operationName":"CancelSupervisorMonitoring"}`)
 }

@@ -28,12 +28,13 @@ func (d *Desk) Operate(ctx context.Context, userID, chatID string, a chat.Action
 	return receipt, err
 }
 
-// refers says whether the operation returns a referenceId: all but pure messages, typing and focus (agent-api 1.6).
+// refers says whether the operation returns a referenceId: all but pure messages, typing, focus and changes of mode (agent-api 1.6).
 func refers(a chat.Action) bool {
 	switch a.(type) {
 	case chat.SendMessage, chat.SendToAgents, chat.SendURL, chat.SendCustomNotice, chat.SendCustomNoticeToAgents,
 		chat.SendStartTypingNotification, chat.SendStopTypingNotification,
-		chat.SendStartTypingToAgentsNotification, chat.SendStopTypingToAgentsNotification, chat.SetInFocus:
+		chat.SendStartTypingToAgentsNotification, chat.SendStopTypingToAgentsNotification, chat.SetInFocus,
+		chat.SwitchToMonitor, chat.SwitchToCoach, chat.SwitchToBargeIn:
 		return false
 	}
 	return true
@@ -208,7 +209,7 @@ func (d *Desk) SetState(ctx context.Context, userID, medium, operation string, o
 }
 
 // LogOut ends the agent's contact-centre session: her chats are taken back first, with the effects of agent-api 2.6, then her channels are
-// LoggedOut. An agent who is not logged in is left as she is.
+// LoggedOut, and she watches nobody any more (6.8). An agent who is not logged in is left as she is.
 func (d *Desk) LogOut(ctx context.Context, userID string, once *Once) (r Receipt, err error) {
 	if once != nil {
 		if r, ok, err := d.answered(ctx, once); ok || err != nil {
@@ -224,13 +225,21 @@ func (d *Desk) LogOut(ctx context.Context, userID string, once *Once) (r Receipt
 		if err := d.takeBack(ctx, userID); err != nil {
 			return Receipt{}, err
 		}
-		r, err := d.changeAgent(ctx, userID, once, func(s agent.State) (agent.State, []agent.Channel, error) {
-			if len(s.Holds) > 0 {
-				return s, nil, errHolds
+		r, err := d.changeAgents(ctx, userID, once, func(ctx context.Context, r *roster) (changed []agent.Channel, err error) {
+			row, err := r.row(ctx, userID)
+			switch {
+			case err != nil:
+				return nil, err
+			case len(row.State.Holds) > 0:
+				return nil, errHolds
 			}
-			s, changed := s.LogOut(now())
-			s.Leaving = false
-			return s, changed, nil
+			if err := r.unwatchAll(ctx, row.State); err != nil {
+				return nil, err
+			}
+			row.State, changed = row.State.LogOut(now())
+			row.State.Leaving = false
+			r.touched(userID)
+			return changed, nil
 		})
 		if !errors.Is(err, errHolds) || attempt == maxAttempts {
 			return r, err
@@ -302,6 +311,19 @@ func (d *Desk) finishLogOuts(ctx context.Context) error {
 
 // changeAgent commits a change of one agent's standing and tells her which channels changed.
 func (d *Desk) changeAgent(ctx context.Context, userID string, once *Once, change func(agent.State) (agent.State, []agent.Channel, error)) (Receipt, error) {
+	return d.changeAgents(ctx, userID, once, func(ctx context.Context, r *roster) (changed []agent.Channel, err error) {
+		row, err := r.row(ctx, userID)
+		if err != nil {
+			return nil, err
+		}
+		row.State, changed, err = change(row.State)
+		r.touched(userID)
+		return changed, err
+	})
+}
+
+// changeAgents is changeAgent for a change that may concern others too; it is made anew on fresh rows while one of them is being changed by somebody else.
+func (d *Desk) changeAgents(ctx context.Context, userID string, once *Once, change func(context.Context, *roster) ([]agent.Channel, error)) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
 	if once != nil {
@@ -310,12 +332,9 @@ func (d *Desk) changeAgent(ctx context.Context, userID string, once *Once, chang
 		}
 	}
 	for attempt := 1; ; attempt++ {
-		row, err := d.agentRow(ctx, userID)
+		agents := newRoster(d)
+		changed, err := change(ctx, agents)
 		if err != nil {
-			return Receipt{}, err
-		}
-		var changed []agent.Channel
-		if row.State, changed, err = change(row.State); err != nil {
 			if once != nil {
 				// What stands in the way may have come after an equal request that was at work meanwhile.
 				if r, ok, _ := d.answered(ctx, once); ok {
@@ -325,7 +344,7 @@ func (d *Desk) changeAgent(ctx context.Context, userID string, once *Once, chang
 			return Receipt{}, err
 		}
 		at := now()
-		b := store.Batch{Agents: []store.AgentRow{row}}
+		b := store.Batch{Agents: agents.writes()}
 		if len(changed) > 0 {
 			topic, data, err := d.Encoder.Channels(changed)
 			if err != nil {

@@ -27,6 +27,11 @@ func (d *Desk) batch(ctx context.Context, h held, events []chat.Event, after cha
 		if err := d.seatAgents(ctx, h.state, after, o, agents, at); err != nil {
 			return store.Batch{}, err
 		}
+		deliveries, err := d.deliveries(ctx, h.state, after, o, agents, at)
+		if err != nil {
+			return store.Batch{}, err
+		}
+		b.Timers = append(b.Timers, deliveries...)
 	}
 	b.Agents = agents.writes()
 	notices := chat.Notices(h.state, events, after)
@@ -119,9 +124,11 @@ const (
 	timerAsk      = "ask"      // key chat: nobody in the queue through which a colleague is asked for had time
 	timerTyping   = "typing"   // key chat/participant: a typing state was not renewed
 	timerCustomer = "customer" // key chat: look whether the customer is still there
+	// key chat/supervisor/agent: the agent has accepted the chat, and the supervisor, who watches her, is to be brought in
+	timerSupervise = "supervise"
 )
 
-var timerKinds = []string{timerOffer, timerAsk, timerTyping, timerCustomer}
+var timerKinds = []string{timerOffer, timerAsk, timerTyping, timerCustomer, timerSupervise}
 
 // timerData says what a timer is about, so that it does nothing if the chat has moved on.
 type timerData struct {
@@ -131,6 +138,9 @@ type timerData struct {
 	AskSeq      int64     `json:"askSeq,omitzero"`
 	Participant string    `json:"participant,omitzero"`
 	Since       time.Time `json:"since,omitzero"`
+	Watched     string    `json:"watched,omitzero"` // with UserID, who watches
+	Mode        string    `json:"mode,omitzero"`
+	Nickname    string    `json:"nickname,omitzero"`
 }
 
 // timerChanges sets the timers that the chat's new state needs and clears those it no longer needs.

@@ -40,6 +40,8 @@ var (
 	dana = directory.UserID("dana")
 	omar = directory.UserID("omar")
 	lena = directory.UserID("lena")
+	ines = directory.UserID("ines") // supervises
+	kim  = directory.UserID("kim")  // does both, but gets no chats from a queue
 
 	support = directory.ResourceID("queue", "support")
 	attic   = directory.ResourceID("queue", "attic")
@@ -47,6 +49,15 @@ var (
 
 // open starts a desk on the folder. It must be stopped before another is opened there.
 func open(t *testing.T, folder string, tune func(*desk.Settings)) *house {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), folder, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openOn(t, db, tune)
+}
+
+func openOn(t *testing.T, db store.Store, tune func(*desk.Settings)) *house {
 	t.Helper()
 	queue := &directory.Queue{ID: support, Name: "support"}
 	d := directory.Directory{
@@ -60,11 +71,10 @@ func open(t *testing.T, folder string, tune func(*desk.Settings)) *house {
 			ID: directory.UserID(name), Name: name, Roles: []directory.Role{directory.AgentRole}, Queues: []string{queue.ID}, Capacity: 2,
 		})
 	}
+	d.Users = append(d.Users,
+		&directory.User{ID: ines, Name: "ines", Roles: []directory.Role{directory.SupervisorRole}, Capacity: 2},
+		&directory.User{ID: kim, Name: "kim", Roles: []directory.Role{directory.AgentRole, directory.SupervisorRole}, Capacity: 2})
 	dir, err := directory.New(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := sqlite.Open(t.Context(), folder, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

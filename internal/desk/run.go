@@ -105,7 +105,7 @@ func (d *Desk) try(ctx context.Context, o order) (held, Receipt, error) {
 		}
 	}
 	cmd := chat.Command{Actor: o.actor, Action: o.action}
-	agents := roster{desk: d, rows: map[string]*store.AgentRow{}}
+	agents := newRoster(d)
 	if o.refers {
 		row, err := agents.row(ctx, o.actor.UserID)
 		if err != nil {
@@ -129,7 +129,7 @@ func (d *Desk) try(ctx context.Context, o order) (held, Receipt, error) {
 	for _, e := range events {
 		after = after.Apply(e)
 	}
-	batch, err := d.batch(ctx, h, events, after, o, &agents, at)
+	batch, err := d.batch(ctx, h, events, after, o, agents, at)
 	if err != nil {
 		return held{}, Receipt{}, err
 	}
@@ -214,6 +214,8 @@ type roster struct {
 	changed []string
 	freed   bool // one of them has more room than before
 }
+
+func newRoster(d *Desk) *roster { return &roster{desk: d, rows: map[string]*store.AgentRow{}} }
 
 // row returns the agent's row, to be changed in place; follow a change with touched.
 func (r *roster) row(ctx context.Context, userID string) (*store.AgentRow, error) {

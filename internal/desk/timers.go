@@ -67,12 +67,15 @@ func (d *Desk) keepTime(ctx context.Context) {
 // fire runs the command of a due timer, or moves the timer if it is not time yet after all.
 func (d *Desk) fire(ctx context.Context, t store.Timer) error {
 	done := store.TimerChange{Timer: store.Timer{Kind: t.Kind, Key: t.Key, At: t.At}, Clear: true}
+	drop := func() error {
+		_, err := d.Store.Commit(ctx, store.Batch{Timers: []store.TimerChange{done}})
+		return err
+	}
 	var data timerData
 	err := json.Unmarshal(t.Data, &data)
 	if err != nil || !slices.Contains(timerKinds, t.Kind) {
 		// Another version has left it. It must not stand in the way of those behind it.
-		_, clear := d.Store.Commit(ctx, store.Batch{Timers: []store.TimerChange{done}})
-		return errors.Join(fmt.Errorf("a timer of kind %q that nobody here understands; it is dropped", t.Kind), err, clear)
+		return errors.Join(fmt.Errorf("a timer of kind %q that nobody here understands; it is dropped", t.Kind), err, drop())
 	}
 	due, action, err := d.meant(ctx, t, data)
 	if err != nil {
@@ -85,11 +88,16 @@ func (d *Desk) fire(ctx context.Context, t store.Timer) error {
 		}
 		return nil
 	}
-	_, _, err = d.run(ctx, order{
-		chatID: data.ChatID, actor: chat.Actor{Kind: chat.BySystem}, action: action, timers: []store.TimerChange{done},
-	})
-	if errors.Is(err, chat.ErrNotFound) {
-		_, err = d.Store.Commit(ctx, store.Batch{Timers: []store.TimerChange{done}})
+	if action != nil {
+		o := order{chatID: data.ChatID, actor: chat.Actor{Kind: chat.BySystem}, action: action, timers: []store.TimerChange{done}}
+		if t.Kind == timerSupervise {
+			o.admit = d.attends(data.UserID)
+		}
+		_, _, err = d.run(ctx, o)
+	}
+	if action == nil || refused(err) {
+		// The chat, or whom the timer is about, has moved on.
+		err = drop()
 	}
 	if err != nil {
 		return err
@@ -110,6 +118,8 @@ func (d *Desk) meant(ctx context.Context, t store.Timer, data timerData) (due ti
 	case timerTyping:
 		return later(t.At, d.started.Add(d.Settings.TypingTimeout)),
 			chat.TypingTimeout{ParticipantID: data.Participant, Since: data.Since}, nil
+	case timerSupervise:
+		return t.At, d.delivery(data), nil
 	case timerCustomer:
 		h, err := d.chat(ctx, data.ChatID)
 		if err != nil {
