@@ -23,6 +23,9 @@ func (d *draft) deleteData(keys []string) error {
 	}
 	var known []string
 	for _, k := range keys {
+		if err := within("a key", k, MaxKey); err != nil {
+			return err
+		}
 		if _, ok := d.UserData[k]; ok && !slices.Contains(known, k) {
 			known = append(known, k)
 		}

@@ -28,16 +28,17 @@ func (d *draft) raise(p Participant, role Role) {
 
 // remove takes another agent out (agent-api 4.11).
 func (d *draft) remove(userID string, a RemoveParticipantFromConference) error {
-	switch other, in := d.participant(a.UserID); {
-	case a.UserID == "":
+	if a.UserID == "" {
 		return Refuse(ErrMissing, "the agent to remove is needed")
+	}
+	if err := a.Farewell.check(); err != nil {
+		return err
+	}
+	switch other, in := d.participant(a.UserID); {
 	case a.UserID == userID:
 		return Refuse(ErrState, "the target is yourself; there is Leave")
 	case !in || other.Visibility == VisibleToSupervisors:
 		return Refuse(ErrNotFound, "this agent is not in the chat")
-	}
-	if err := a.Farewell.check(); err != nil {
-		return err
 	}
 	d.farewell(userID, a.Farewell)
 	d.out(a.UserID, Completed, CauseRemoved, 0)

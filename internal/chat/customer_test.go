@@ -160,7 +160,7 @@ func TestAfterTheEnd(t *testing.T) {
 	}
 }
 
-// TestTypingPace: at most one start and one preview per second and participant are written (fault C10).
+// TestTypingPace: at most one start, one stop and one preview per second and participant are written (agent-api 4.4, fault C10).
 func TestTypingPace(t *testing.T) {
 	t.Parallel()
 	s := withDana(t)
@@ -174,6 +174,17 @@ func TestTypingPace(t *testing.T) {
 	}
 	if got := s.state.Seq - seq; got != 2 {
 		t.Errorf("%d events of 2000 starts in a second, want one each", got)
+	}
+	seq = s.state.Seq
+	at = s.now
+	for range 1000 {
+		s.now = at
+		must(t, s.pat(chat.StopTyping{}))
+		s.now = at
+		must(t, s.agent("dana", chat.SendStopTypingNotification{}))
+	}
+	if got := s.state.Seq - seq; got != 2 {
+		t.Errorf("%d events of 2000 stops in a second, want one each", got)
 	}
 	seq = s.state.Seq
 	at = s.now
@@ -206,6 +217,11 @@ func TestTypingEnds(t *testing.T) {
 		want []chat.Kind
 	}{
 		{"stop", func(s *story) error { return s.agent("dana", chat.SendStopTypingNotification{}) }, []chat.Kind{chat.KindTypingEnded}},
+		{"stop when not typing any more", func(s *story) error {
+			must(t, s.agent("dana", chat.SendMessage{Text: "x"}))
+			return s.agent("dana", chat.SendStopTypingNotification{})
+		}, []chat.Kind{chat.KindMessageSent, chat.KindTypingEnded}},
+		{"customer stops when not typing", func(s *story) error { return s.pat(chat.StopTyping{}) }, nil},
 		{"stop in another circle", func(s *story) error { return s.agent("dana", chat.SendStopTypingToAgentsNotification{}) }, nil},
 		{"start in another circle", func(s *story) error { return s.agent("dana", chat.SendStartTypingToAgentsNotification{}) }, []chat.Kind{chat.KindTypingEnded, chat.KindTypingBegan}},
 		{"message", func(s *story) error { return s.agent("dana", chat.SendMessage{Text: "x"}) }, []chat.Kind{chat.KindMessageSent}},

@@ -180,6 +180,7 @@ func TestParameters(t *testing.T) {
 		{"as many keys as there may be", chat.AttachUserData{UserData: keys(chat.MaxKeys - 1)}, "ok"}, // the chat has one
 		{"too many keys", chat.AttachUserData{UserData: keys(chat.MaxKeys)}, "invalid"},
 		{"no keys", chat.DeleteUserData{}, "missing"},
+		{"key to delete too long", chat.DeleteUserData{Keys: []string{"k", long(chat.MaxKey + 1)}}, "too long"},
 		{"no disposition", chat.SetDisposition{Key: "DispositionCode"}, "missing"},
 		{"no disposition key", chat.SetDisposition{Disposition: "refunded"}, "missing"},
 		{"disposition too long", chat.SetDisposition{Key: "k", Disposition: long(chat.MaxDisposition + 1)}, "too long"},
@@ -202,6 +203,7 @@ func TestParameters(t *testing.T) {
 		{"remove nobody", chat.RemoveParticipantFromConference{}, "missing"},
 		{"remove self", chat.RemoveParticipantFromConference{UserID: "dana"}, "state"},
 		{"remove who is not in", chat.RemoveParticipantFromConference{UserID: "ines"}, "not found"},
+		{"remove who is not in, with half a farewell", chat.RemoveParticipantFromConference{UserID: "ines", Farewell: chat.Farewell{TreatAs: "Normal"}}, "missing"},
 		{"remove who is only invited", chat.RemoveParticipantFromConference{UserID: "gil"}, "not found"},
 
 		{"farewell type without text", chat.Leave{Farewell: chat.Farewell{MessageType: "Bye"}}, "missing"},

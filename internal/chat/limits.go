@@ -27,7 +27,7 @@ const (
 const (
 	// TypingLifetime is how long a typing state lasts that nobody renews, and how long its events are shown to the customer (agent-api 4.4, customer-api 1.9).
 	TypingLifetime = 30 * time.Second
-	// TypingPace is the shortest time between two typing starts, and between two previews, of one participant. What comes sooner is dropped.
+	// TypingPace is the shortest time between two typing starts, two stops without a start, and two previews of one participant. What comes sooner is dropped.
 	TypingPace = time.Second
 )
 

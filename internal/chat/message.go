@@ -83,10 +83,13 @@ func (d *draft) beginTyping(from Participant, v Visibility, preview string) {
 	d.add(TypingBegan{From: from, Visibility: v, Preview: preview, Renewed: renewed && from.Type == Customer})
 }
 
-// endTyping ends a typing state. Without one there is nothing to end.
+// endTyping ends a typing state. Without one there is nothing to end, but an agent's stop is delivered all the same, at most once per second: a text ends
+// the state without an event, and not everybody who reads it takes the indicator away (agent-api 4.4).
 func (d *draft) endTyping(from Participant, v Visibility) {
-	if typing, ok := d.Typing[from.ID]; ok && typing.Visibility == from.atMost(v) {
-		d.add(TypingEnded{From: from, Visibility: typing.Visibility})
+	v = from.atMost(v)
+	typing, on := d.Typing[from.ID]
+	if on && typing.Visibility == v || !on && from.Type == Agent && d.at.Sub(d.paces[from.ID].stop) >= TypingPace {
+		d.add(TypingEnded{From: from, Visibility: v})
 	}
 }
 

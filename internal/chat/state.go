@@ -66,7 +66,7 @@ type Typing struct {
 }
 
 // pace is when a participant last wrote events of the kinds that are limited to one per second (architecture: typing).
-type pace struct{ start, preview time.Time }
+type pace struct{ start, stop, preview time.Time }
 
 // Live tells whether there is a projection that its agent sees and gets notifications of (agent-api 2.5).
 func (s Seat) Live() bool { return s.State.live() }
@@ -146,6 +146,9 @@ func (s State) Apply(e Event) State {
 		s.paces = with(s.paces, b.From.ID, p)
 	case TypingEnded:
 		s.Typing = without(s.Typing, b.From.ID)
+		p := s.paces[b.From.ID]
+		p.stop = e.At
+		s.paces = with(s.paces, b.From.ID, p)
 	case PreviewShown:
 		p := s.paces[b.From.ID]
 		p.preview, s.preview = e.At, b.Preview
