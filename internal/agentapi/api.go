@@ -130,6 +130,8 @@ func (a *API) endpoints() map[string]endpoint {
 		"/api/v2/chats/{id}":                    {get: chatters(a.chat)},
 		"/api/v2/me/channels":                   {get: a.channels},
 		"/api/v2/me/channels/{channel}":         {get: a.channel, post: chatters(a.operateChannel)},
+		"/api/v2/me/workbins":                   {get: chatters(a.workbins)},
+		"/api/v2/me/workbins/{id}":              {get: chatters(a.workbin), post: chatters(a.operateWorkbin)},
 		"/api/v2/me/devices":                    {get: none("devices")},
 		"/api/v2/me/calls":                      {get: none("calls")},
 		"/api/v2/users":                         {get: a.users},
@@ -152,8 +154,6 @@ func (a *API) endpoints() map[string]endpoint {
 		"/internal-api/business-attributes":     {get: a.businessAttributes},
 
 		// What is not built says so.
-		"/api/v2/me/workbins":                      {any: notOffered("workbins")},
-		"/api/v2/me/workbins/{id}":                 {any: notOffered("workbins")},
 		"/api/v2/platform/contactserver/{request}": {any: notOffered("the contact server with its standard responses")},
 		"/api/v2/response-templates/{id}":          {any: notOffered("the library of standard responses")},
 		"/api/v1/stats/{id}":                       {any: notOffered("agent statistics")},

@@ -164,6 +164,9 @@ func (c *call) once(body []byte) (*desk.Once, error) {
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %s\n", c.r.Method, c.r.URL.Path)
+	if c.r.URL.RawQuery != "" {
+		fmt.Fprintf(h, "?%s\n", c.r.URL.RawQuery) // as ?agentGroup (agent-api 6.9)
+	}
 	h.Write(body)
 	return &desk.Once{Key: c.user.ID + " " + c.r.URL.Path + " " + keys[0], Sum: [sha256.Size]byte(h.Sum(nil))}, nil
 }

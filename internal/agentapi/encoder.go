@@ -10,12 +10,14 @@ import (
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/desk"
 )
 
 // The topics on which an agent is told things (agent-api 2.4). They are relative to her: everyone subscribes to the same names.
 const (
 	TopicChats    = "/v2/me/chats"
 	TopicChannels = "/v2/me/channels"
+	TopicWorkbins = "/v2/me/workbins"
 )
 
 // timestampLayout is that of timestamp and receivedDate: milliseconds, a numeric zone without colon (agent-api 5.2.4).
@@ -66,6 +68,16 @@ func (e *Encoder) Chat(n chat.Notice, history []chat.Message) (topic string, dat
 func (e *Encoder) Channels(changed []agent.Channel) (topic string, data jsontext.Value, err error) {
 	data, err = marshal(channelStateChange{MessageType: "ChannelStateChangeMessageV2", Channels: channels(changed)})
 	return TopicChannels, data, err
+}
+
+// Workbin renders what changed in a workbin (agent-api 6.9).
+func (e *Encoder) Workbin(c desk.WorkbinChange) (topic string, data jsontext.Value, err error) {
+	n := workbinStateChange{MessageType: "WorkbinStateChangeMessage", Action: "ItemRemoved", ID: c.Workbin, ReferenceID: c.RefID, Chat: e.chat(c.Chat)}
+	if c.Added {
+		n.Action = "ItemAdded"
+	}
+	data, err = marshal(n)
+	return TopicWorkbins, data, err
 }
 
 // uri is the absolute address of the resource at path.

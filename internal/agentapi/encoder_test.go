@@ -14,6 +14,7 @@ import (
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/desk"
 )
 
 const (
@@ -103,6 +104,16 @@ func TestNotifications(t *testing.T) {
 		})
 	}
 
+	t.Run("6.9-added", func(t *testing.T) {
+		t.Parallel()
+		topic, data, err := encoder.Workbin(desk.WorkbinChange{
+			Workbin: dana.UserID, Added: true, RefID: 19, Chat: chat.Resource{ID: chatID, State: chat.Completed, ReceivedAt: received, UserData: withQueues.UserData},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "6.9-added", topic, data)
+	})
 	t.Run("5.3-channels", func(t *testing.T) {
 		t.Parallel()
 		topic, data, err := encoder.Channels([]agent.Channel{

@@ -45,6 +45,7 @@ func (r queue) address() string        { return r.URI }
 func (r skill) address() string        { return r.URI }
 func (r group) address() string        { return r.URI }
 func (r feature) address() string      { return r.URI }
+func (r workbin) address() string      { return r.URI }
 func (r userContact) address() string  { return r.URI }
 func (r queueContact) address() string { return r.URI }
 

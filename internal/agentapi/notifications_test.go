@@ -58,6 +58,8 @@ func line(m bayeuxclient.Message) string {
 		Chat             chatResource `json:"chat"`
 		Messages         []message    `json:"messages"`
 		Channels         []channel    `json:"channels"`
+		Action           string       `json:"action"`
+		Aside            chatResource `json:"chatStateResourceV2"`
 	}
 	if err := json.Unmarshal(m.Data, &data); err != nil {
 		return err.Error()
@@ -80,6 +82,11 @@ func line(m bayeuxclient.Message) string {
 		}
 	case "ChatStateChangeMessage":
 		said = append(said, data.NotificationType, string(data.Chat.State), fmt.Sprintf("in:%d", len(data.Chat.Participants)))
+		if data.ReferenceID != 0 {
+			said = append(said, fmt.Sprintf("ref:%d", data.ReferenceID))
+		}
+	case "WorkbinStateChangeMessage":
+		said = append(said, data.Action, string(data.Aside.State))
 		if data.ReferenceID != 0 {
 			said = append(said, fmt.Sprintf("ref:%d", data.ReferenceID))
 		}

@@ -76,6 +76,23 @@ type channelStateChange struct {
 	Channels    []channel `json:"channels"`
 }
 
+// workbin is where chats are put aside (agent-api 6.9).
+type workbin struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	URI  string `json:"uri"`
+	Path string `json:"path"`
+}
+
+// workbinStateChange is the data of a WorkbinStateChangeMessage (agent-api 6.9).
+type workbinStateChange struct {
+	MessageType string       `json:"messageType"`
+	Action      string       `json:"action"` // ItemAdded or ItemRemoved
+	ID          string       `json:"id"`     // of the workbin
+	ReferenceID int64        `json:"referenceId,omitzero"`
+	Chat        chatResource `json:"chatStateResourceV2"`
+}
+
 // channel is a media channel of an agent (agent-api 6.3).
 type channel struct {
 	Channel   string    `json:"channel"`

@@ -13,7 +13,7 @@ import (
 	"github.com/halley-chat/halley/internal/store"
 )
 
-// batch turns what was decided into the one commit that makes it true: the chat's log and head, who holds it, where it waits, what must
+// batch turns what was decided into the one commit that makes it true: the chat's log and head, who holds it, where it waits or lies, what must
 // happen later, and what each agent is told.
 func (d *Desk) batch(ctx context.Context, h held, events []chat.Event, after chat.State, o order, agents *roster, at time.Time) (store.Batch, error) {
 	b := store.Batch{Expect: o.expect, Events: events, Timers: o.timers}
@@ -50,7 +50,8 @@ func (d *Desk) batch(ctx context.Context, h held, events []chat.Event, after cha
 		}
 		b.Notifications = append(b.Notifications, store.Notification{Subscriber: Subscriber(n.To), Topic: topic, Data: data, At: at})
 	}
-	return b, nil
+	err := d.binChanges(ctx, &b, events, after, at)
+	return b, err
 }
 
 // seatAgents notes in the agents' rows who got hold of the chat and who let go of it, so that capacity and the list of an agent's chats

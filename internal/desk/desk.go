@@ -45,6 +45,8 @@ type Encoder interface {
 	Chat(n chat.Notice, history []chat.Message) (topic string, data jsontext.Value, err error)
 	// Channels renders the media channels that changed (agent-api 5.3).
 	Channels(changed []agent.Channel) (topic string, data jsontext.Value, err error)
+	// Workbin renders what changed in a workbin (agent-api 6.9).
+	Workbin(c WorkbinChange) (topic string, data jsontext.Value, err error)
 }
 
 // Settings are the desk's policies. DefaultSettings gives the documented ones.

@@ -45,6 +45,7 @@ var (
 
 	support = directory.ResourceID("queue", "support")
 	attic   = directory.ResourceID("queue", "attic")
+	team    = directory.ResourceID("group", "Team") // dana's and omar's
 )
 
 // open starts a desk on the folder. It must be stopped before another is opened there.
@@ -74,6 +75,7 @@ func openOn(t *testing.T, db store.Store, tune func(*desk.Settings)) *house {
 	d.Users = append(d.Users,
 		&directory.User{ID: ines, Name: "ines", Roles: []directory.Role{directory.SupervisorRole}, Capacity: 2},
 		&directory.User{ID: kim, Name: "kim", Roles: []directory.Role{directory.AgentRole, directory.SupervisorRole}, Capacity: 2})
+	d.Groups = []*directory.Group{{ID: team, Name: "Team", Users: []string{dana, omar}}}
 	dir, err := directory.New(d)
 	if err != nil {
 		t.Fatal(err)
@@ -148,6 +150,7 @@ func (h *house) told(userID string) []string {
 			NotificationType string                  `json:"notificationType"`
 			Chat             struct{ State string }  `json:"chat"`
 			Messages         []struct{ Type string } `json:"messages"`
+			Action           string                  `json:"action"`
 			Channels         []struct {
 				UserState struct{ State string } `json:"userState"`
 			} `json:"channels"`
@@ -155,7 +158,7 @@ func (h *house) told(userID string) []string {
 		if err := json.Unmarshal(r.Data, &n, json.MatchCaseInsensitiveNames(true)); err != nil {
 			h.t.Fatal(err)
 		}
-		words := []string{n.NotificationType, n.Chat.State}
+		words := []string{n.NotificationType, n.Action, n.Chat.State}
 		for _, m := range n.Messages {
 			words = append(words, m.Type)
 		}
