@@ -10,7 +10,7 @@
 // clock or draws a random number: times and ids come in with the command, so a replay of the log gives the same state always.
 //
 // What happened is one Go type per kind ([Body]). Events with an index are the transcript ([MessageOf]); the others say where the chat waits, who is
-// invited, how each agent's projection moved ([Seat]), what data is attached. Who may see an event depends on its visibility and on the viewer's [Role]:
+// invited, how each agent's projection moved ([Seat]), what data is attached. Who may see an event depends on its visibility and on the viewer's [Seat]:
 // [Transcript] renders the log for an agent, [CustomerTranscript] for the customer.
 //
 // View is the only place that computes capabilities, and the list it gives is exactly the set of operations that Decide accepts.

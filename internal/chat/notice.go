@@ -107,7 +107,7 @@ func (c change) conversation(userID string, was, is Seat) []Notice {
 		return notices
 	}
 	updated := Notice{To: userID, Kind: ParticipantsUpdated, Chat: sees}
-	if i := slices.IndexFunc(messages, Message.comingOrGoing); i >= 0 && c.listFirst() {
+	if i := slices.IndexFunc(messages, Message.comingOrGoing); i >= 0 && c.listFirst(was) {
 		return slices.Insert(notices, i, updated)
 	}
 	return append(notices, updated)
@@ -115,9 +115,13 @@ func (c change) conversation(userID string, was, is Seat) []Notice {
 
 // listFirst tells whether the new list of participants comes before the messages about who came and went. It does when somebody joins (4.2, 4.9, 4.10), is
 // removed (4.11), takes over from within (4.8), or changes her mode (6.8); not when somebody leaves (4.5, 4.6) or hands over to a newcomer (4.8).
-func (c change) listFirst() bool {
+// What an agent may not see does not tell itself by the order either.
+func (c change) listFirst(seat Seat) bool {
 	var newcomer, raised, removed, transferred bool
 	for _, e := range c.events {
+		if _, ok := MessageTo(e, seat); !ok {
+			continue
+		}
 		switch b := e.Body.(type) {
 		case Joined:
 			_, known := c.before.participant(b.Participant.UserID)

@@ -98,6 +98,11 @@ func TestSupervision(t *testing.T) {
 		{"6.8-supervisor-transfers-to-queue", supervised(withDana, chat.BargeIn), func(s *story) {
 			s.agent("ines", chat.Transfer{Queue: "claims"})
 		}},
+		{"6.8-listener-transfers", supervised(withDana, chat.BargeIn), func(s *story) {
+			s.agent("ines", chat.Transfer{UserID: "omar"})
+			s.agent("ines", chat.SwitchToMonitor{})
+			s.agent("omar", chat.Accept{})
+		}},
 		{"4.8-transfer-to-coach", supervised(withDana, chat.Coach), func(s *story) {
 			s.supervise("gil", chat.Monitor)
 			s.agent("dana", chat.Invite{UserID: "ines"})

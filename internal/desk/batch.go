@@ -94,8 +94,8 @@ func (d *Desk) seatAgents(ctx context.Context, before, after chat.State, o order
 
 // declined says whether an action that took an invitation away means that the agent did not want it.
 func declined(a chat.Action, was chat.Seat) bool {
-	if was.State != chat.Invited {
-		return false
+	if was.State != chat.Invited || was.Role == chat.Supervisor {
+		return false // or that she would not watch it, which says nothing about serving it
 	}
 	switch a := a.(type) {
 	case chat.Reject:
