@@ -127,7 +127,7 @@ func TestOperateRefused(t *testing.T) {
 		})
 	}
 	_, _, err := loggedIn().Operate("chat", "Dinner", custom, at(1))
-	if want := `unknown operation "Dinner"; there are: Ready, NotReady, DoNotDisturbOn, DoNotDisturbOff, Lunch`; err.Error() != want {
+	if want := `unknown operation "Dinner"; there are: Ready, NotReady, AfterCallWork, DoNotDisturbOn, DoNotDisturbOff, Lunch`; err.Error() != want {
 		t.Errorf("message %q, want %q", err, want)
 	}
 }

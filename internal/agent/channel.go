@@ -33,9 +33,11 @@ const (
 
 // The states that always exist, with their fixed ids (agent-api 6.3). They never change.
 var (
-	Ready     = UserState{ID: "9430250E-0A1B-421F-B372-F29E69366DED", State: ReadyState, DisplayName: "Ready"}
-	NotReady  = UserState{ID: "900D55CC-2BB0-431F-8BF9-D3525B383BE6", State: NotReadyState, DisplayName: "Not Ready"}
-	LoggedOut = UserState{ID: "0F7F5003-EF26-4D13-A6EF-D0C7EC819BEB", State: LoggedOutState, DisplayName: "Offline"}
+	Ready    = UserState{ID: "9430250E-0A1B-421F-B372-F29E69366DED", State: ReadyState, DisplayName: "Ready"}
+	NotReady = UserState{ID: "900D55CC-2BB0-431F-8BF9-D3525B383BE6", State: NotReadyState, DisplayName: "Not Ready"}
+	// AfterCallWork comes from voice, where a workMode goes with it. In chat it is a NotReady with a name.
+	AfterCallWork = UserState{ID: "D3663509-3D82-4DD3-A82E-2EA8EFA02AEF", State: NotReadyState, DisplayName: "After Call Work"}
+	LoggedOut     = UserState{ID: "0F7F5003-EF26-4D13-A6EF-D0C7EC819BEB", State: LoggedOutState, DisplayName: "Offline"}
 )
 
 // Definition is a custom state such as Lunch, set up by an administrator (agent-api 6.4).
@@ -51,6 +53,7 @@ type Definition struct {
 const (
 	OpReady           = "Ready"
 	OpNotReady        = "NotReady"
+	OpAfterCallWork   = "AfterCallWork"
 	OpDoNotDisturbOn  = "DoNotDisturbOn"
 	OpDoNotDisturbOff = "DoNotDisturbOff"
 	OpOffline         = "Offline" // a supervisor's: it logs the agent out
@@ -159,6 +162,8 @@ func operationNamed(name string, defs []Definition) (func(Channel) Channel, bool
 		return to(Ready), true
 	case OpNotReady:
 		return to(NotReady), true
+	case OpAfterCallWork:
+		return to(AfterCallWork), true
 	case OpDoNotDisturbOn:
 		return disturb(true), true
 	case OpDoNotDisturbOff:
@@ -173,7 +178,7 @@ func operationNamed(name string, defs []Definition) (func(Channel) Channel, bool
 }
 
 func operationNames(defs []Definition) string {
-	names := []string{OpReady, OpNotReady, OpDoNotDisturbOn, OpDoNotDisturbOff}
+	names := []string{OpReady, OpNotReady, OpAfterCallWork, OpDoNotDisturbOn, OpDoNotDisturbOff}
 	for _, d := range defs {
 		names = append(names, d.Operation)
 	}

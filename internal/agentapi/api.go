@@ -66,7 +66,10 @@ func DefaultSettings() Settings {
 	return Settings{
 		MaxBody: 256 << 10,
 		ContactCenter: map[string]map[string]string{"interaction-workspace": {
-			"chat.nickname": "$Agent.UserName$", "chat.typing-is-enabled": "true", "chat.typing-timeout": "10",
+			"chat.nickname": "$Agent.UserName$", "chat.auto-answer": "false", "chat.typing-is-enabled": "true", "chat.typing-timeout": "10",
+			"chat.enable-auto-disconnect": "true", "interaction.disposition.is-mandatory": "false", "system.cometd.timeout": "60000",
+			"system.notif.enabled-websocket": "false", "privilege.chat.can-use": "true", "privilege.chat.can-one-step-transfer": "true",
+			"privilege.chat.can-one-step-conference": "true", "privilege.chat.can-consult": "true",
 		}},
 		Notifications: Notifications{
 			Transports: []string{"websocket", "long-polling", "callback-polling"}, Timeout: 30 * time.Second, MaxInterval: 10 * time.Second,
@@ -82,6 +85,7 @@ type API struct {
 	cross   *http.CrossOriginProtection
 	bayeux  *bayeux.Server
 	living  logins
+	served  map[string]endpoint // by pattern of mux
 	mux     *http.ServeMux
 }
 
@@ -111,7 +115,8 @@ func New(cfg Config) (*API, error) {
 	if a.bayeux, err = a.newNotifications(); err != nil {
 		return nil, fmt.Errorf("agent API: notifications: %w", err)
 	}
-	for pattern, e := range a.endpoints() {
+	a.served = a.endpoints()
+	for pattern, e := range a.served {
 		a.mux.Handle(pattern, a.handle(e))
 	}
 	a.mux.HandleFunc("/", a.nothingHere)
@@ -120,10 +125,11 @@ func New(cfg Config) (*API, error) {
 
 // endpoints is the table of everything that is served below /api and /internal-api but the notifications (agent-api 1.2).
 func (a *API) endpoints() map[string]endpoint {
-	return map[string]endpoint{
+	all := map[string]endpoint{
 		"/api/v2/me":                            {get: a.me, post: permitted(a.operateMe, directory.Voice)},
 		"/api/v2/me/chats":                      {get: chatters(a.chats)},
 		"/api/v2/me/chats/{id}":                 {get: chatters(a.chat), post: chatters(a.operate)},
+		"/api/v2/me/interactions":               {get: none("interactions")},
 		"/api/v2/me/interactions/{id}":          {get: chatters(a.chat), post: chatters(a.operate)}, // before 2014
 		"/api/v2/me/interactions/{id}/messages": {get: chatters(a.messages)},
 		"/api/v2/me/chats/{id}/messages":        {get: chatters(a.messages)},
@@ -132,25 +138,22 @@ func (a *API) endpoints() map[string]endpoint {
 		"/api/v2/me/channels/{channel}":         {get: a.channel, post: chatters(a.operateChannel)},
 		"/api/v2/me/workbins":                   {get: chatters(a.workbins)},
 		"/api/v2/me/workbins/{id}":              {get: chatters(a.workbin), post: chatters(a.operateWorkbin)},
-		"/api/v2/me/devices":                    {get: none("devices")},
-		"/api/v2/me/calls":                      {get: none("calls")},
-		"/api/v2/users":                         {get: a.users},
-		"/api/v2/users/{id}":                    {get: a.user},
+		"/api/v2/users":                         {get: a.users().list},
+		"/api/v2/users/{id}":                    {get: a.users().item},
 		"/api/v2/users/{id}/channels/{channel}": {post: permitted(a.superviseChannel, directory.AgentControl, directory.Monitoring)},
 		"/api/v2/users/{id}/chats/{chat}":       {post: permitted(a.superviseChat, directory.Monitoring)},
-		"/api/v2/contacts":                      {get: a.contacts},
-		"/api/v2/contacts/{id}":                 {get: a.contact},
-		"/api/v2/queues":                        {get: a.queues},
-		"/api/v2/queues/{id}":                   {get: a.queue},
-		"/api/v2/skills":                        {get: a.skills},
-		"/api/v2/skills/{id}":                   {get: a.skill},
-		"/api/v2/groups":                        {get: a.groups},
-		"/api/v2/groups/{id}":                   {get: a.group},
-		"/api/v2/features":                      {get: a.features},
-		"/api/v2/features/{id}":                 {get: a.feature},
+		"/api/v2/contacts":                      {get: a.contacts().list},
+		"/api/v2/contacts/{id}":                 {get: a.contacts().item},
+		"/api/v2/queues":                        {get: a.queues().list},
+		"/api/v2/queues/{id}":                   {get: a.queues().item},
+		"/api/v2/skills":                        {get: a.skills().list},
+		"/api/v2/skills/{id}":                   {get: a.skills().item},
+		"/api/v2/groups":                        {get: a.groups().list},
+		"/api/v2/groups/{id}":                   {get: a.groups().item},
+		"/api/v2/features":                      {get: a.features().list},
+		"/api/v2/features/{id}":                 {get: a.features().item},
 		"/api/v2/settings":                      {get: a.settingsGroups},
-		"/api/v2/settings/agent-states":         {get: a.agentStates},
-		"/api/v2/settings/dispositions":         {get: a.dispositions},
+		"/api/v2/settings/{group}":              {get: a.settingsGroup},
 		"/internal-api/business-attributes":     {get: a.businessAttributes},
 
 		// What is not built says so.
@@ -158,7 +161,15 @@ func (a *API) endpoints() map[string]endpoint {
 		"/api/v2/response-templates/{id}":          {any: notOffered("the library of standard responses")},
 		"/api/v1/stats/{id}":                       {any: notOffered("agent statistics")},
 	}
+	for _, what := range otherMedia {
+		all["/api/v2/me/"+what] = endpoint{get: none(what), post: notOffered(what)}
+		all["/api/v2/me/"+what+"/{id}"] = endpoint{any: nobody(what)}
+	}
+	return all
 }
+
+// otherMedia is what an agent has of media that are not served here: nothing, and nothing can be begun (agent-api 2.4).
+var otherMedia = []string{"devices", "calls", "emails", "workitems", "openmedia", "outbound", "im-sessions", "sms-sessions", "facebook-sessions"}
 
 // Handler serves everything below /api/ and /internal-api/. Whatever is asked, the answer is JSON.
 func (a *API) Handler() http.Handler { return http.HandlerFunc(a.serve) }
@@ -175,16 +186,27 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.allowOrigin(w, r)
-	if r.Method == http.MethodOptions {
-		a.preflight(w, r)
-		return
-	}
 	tidy, ok := tidyPath(r)
-	if !ok {
+	switch {
+	case r.Method == http.MethodOptions:
+		if ok {
+			a.tellMethods(w, tidy)
+		}
+		a.preflight(w, r)
+	case !ok:
 		a.nothingHere(w, r)
-		return
+	default:
+		a.mux.ServeHTTP(w, tidy)
 	}
-	a.mux.ServeHTTP(w, tidy)
+}
+
+// tellMethods says what is possible at an address. That is no secret: it is written down.
+func (a *API) tellMethods(w http.ResponseWriter, r *http.Request) {
+	_, pattern := a.mux.Handler(r)
+	if e, ok := a.served[pattern]; ok && e.any == nil {
+		_, allowed := e.method(r.Method)
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+	}
 }
 
 // tidyPath lets /me/ mean /me, as real clients need (agent-api 1.2). ok is false for a path that is not clean otherwise, with //, /./ or /../: it

@@ -109,9 +109,14 @@ func notOffered(what string) handler {
 	}
 }
 
+// nobody answers for a single resource of a kind that is not there.
+func nobody(kind string) handler {
+	return func(*call) (answer, error) { return nil, errNobody("resource of " + kind) }
+}
+
 // none answers a collection that is always empty here.
 func none(plural string) handler {
-	return func(c *call) (answer, error) { return list[user](plural, nil, c.selected("fields")) }
+	return func(c *call) (answer, error) { return list[user](plural, nil, c.look()) }
 }
 
 // selected reads a comma list from the query.

@@ -15,7 +15,7 @@ func (a *API) chats(c *call) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	chats, err := list("chats", a.resources(s.Chats), c.selected("fields"))
+	chats, err := list("chats", a.resources(s.Chats), c.look())
 	return append(positionOf(s), chats...), err
 }
 
@@ -41,7 +41,7 @@ func (a *API) chat(c *call) (answer, error) {
 	if err != nil {
 		return nil, withoutTrace(err)
 	}
-	picked, err := pick(a.Encoder.chat(v), c.selected("fields"))
+	picked, err := pick(a.Encoder.chat(v), c.look())
 	return answer{{"chat", picked}}, err
 }
 

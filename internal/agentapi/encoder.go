@@ -11,6 +11,7 @@ import (
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/desk"
+	"github.com/halley-chat/halley/internal/directory"
 )
 
 // The topics on which an agent is told things (agent-api 2.4). They are relative to her: everyone subscribes to the same names.
@@ -29,12 +30,23 @@ type Encoder struct {
 	base               string // ends in /api/v2
 	includeMessageType bool
 	zone               *time.Location
+	suggested          map[string][]string // uris of the queues suggested for a chat, by the id of its queue
 }
 
 // NewEncoder makes an encoder. base is put in front of every uri (externalApiUrlV2, agent-api 1.2); includeMessageType shows the sender's
 // messageType in messages (5.2.6); zone is that of timestamps.
 func NewEncoder(base string, includeMessageType bool, zone *time.Location) *Encoder {
 	return &Encoder{base: strings.TrimRight(base, "/"), includeMessageType: includeMessageType, zone: zone}
+}
+
+// SuggestQueues has the chats of each queue come with the queues that it suggests for a transfer (agent-api 3.1). It must be called before all else.
+func (e *Encoder) SuggestQueues(queues []*directory.Queue) {
+	e.suggested = map[string][]string{}
+	for _, q := range queues {
+		for _, id := range q.Suggests {
+			e.suggested[q.ID] = append(e.suggested[q.ID], e.uri(queuePath(id)))
+		}
+	}
 }
 
 // Chat renders n as it is pushed. history holds the messages of a notice with History set.
@@ -96,12 +108,10 @@ func (e *Encoder) chat(r chat.Resource) chatResource {
 	w := chatResource{
 		ID: r.ID, URI: e.uri(chatPath(r.ID)), Path: chatPath(r.ID), State: r.State, ChatType: "Inbound", ReceivedDate: e.timestamp(r.ReceivedAt),
 		Capabilities: r.Capabilities, Participants: make([]participant, 0, len(r.Participants)), UserData: r.UserData,
+		SuggestedQueueURIs: e.suggested[r.Queue],
 	}
 	for _, p := range r.Participants {
 		w.Participants = append(w.Participants, e.participant(p))
-	}
-	for _, id := range r.SuggestedQueues {
-		w.SuggestedQueueURIs = append(w.SuggestedQueueURIs, e.uri(queuePath(id)))
 	}
 	return w
 }

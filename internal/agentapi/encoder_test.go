@@ -15,6 +15,7 @@ import (
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/desk"
+	"github.com/halley-chat/halley/internal/directory"
 )
 
 const (
@@ -56,7 +57,7 @@ func messageAt(index int64, kind chat.MessageType, from chat.Participant, text s
 func TestNotifications(t *testing.T) {
 	t.Parallel()
 	withQueues := resource(chat.Chatting, alone, pat, dana)
-	withQueues.SuggestedQueues = []string{"7b0f6a52-1f3e-4f0e-9a55-0d5d2c3b4a19"}
+	withQueues.Queue = "0d5d2c3b-4a19-4f0e-9a55-7b0f6a521f3e"
 	withQueues.UserData = chat.UserData{
 		"FirstName": jsontext.Value(`"Pat"`), "ServiceObjective": jsontext.Value(`0`), "RRequestedSkills": jsontext.Value(`null`),
 		"Big": jsontext.Value(`123456789012345678901234567890`), "Rate": jsontext.Value(`1.50`), "Cart": jsontext.Value(`{"b":[1,true],"a":null}`),
@@ -93,6 +94,7 @@ func TestNotifications(t *testing.T) {
 		}, nil},
 	}
 	encoder := NewEncoder(testBase+"/", false, berlin)
+	encoder.SuggestQueues([]*directory.Queue{{ID: withQueues.Queue, Suggests: []string{"7b0f6a52-1f3e-4f0e-9a55-0d5d2c3b4a19"}}})
 	for _, c := range cases {
 		t.Run(c.file, func(t *testing.T) {
 			t.Parallel()

@@ -49,9 +49,26 @@ func (r workbin) address() string      { return r.URI }
 func (r userContact) address() string  { return r.URI }
 func (r queueContact) address() string { return r.URI }
 
-// list answers a collection: the uris, or, where fields are selected, the resources under their plural name (agent-api 1.5).
-func list[R addressed](plural string, resources []R, fields selection) (answer, error) {
-	if fields.none() {
+// look is how a caller wants to see resources.
+type look struct {
+	fields  selection
+	resolve selection                    // fields whose addresses are to be replaced by what they name
+	find    func(uri string) (any, bool) // what an address names
+}
+
+// look reads fields and resolveUris from the query (agent-api 1.5).
+func (c *call) look() look {
+	return look{fields: c.selected("fields"), resolve: c.selected("resolveUris"), find: c.api.resource}
+}
+
+// resolves says whether a field of this name holds addresses that are to be resolved. A resource's own address stays.
+func (l look) resolves(name string) bool {
+	return (strings.HasSuffix(name, "Uri") || strings.HasSuffix(name, "Uris")) && l.resolve.has(name)
+}
+
+// list answers a collection: the uris, or, where fields are selected or the uris are resolved, the resources under their plural name (agent-api 1.5).
+func list[R addressed](plural string, resources []R, l look) (answer, error) {
+	if l.fields.none() && !l.resolve.has("uris") {
 		uris := make([]string, 0, len(resources))
 		for _, r := range resources {
 			uris = append(uris, r.address())
@@ -60,7 +77,7 @@ func list[R addressed](plural string, resources []R, fields selection) (answer, 
 	}
 	picked := make([]jsontext.Value, 0, len(resources))
 	for _, r := range resources {
-		p, err := pick(r, fields)
+		p, err := pick(r, l)
 		if err != nil {
 			return nil, err
 		}
@@ -70,9 +87,10 @@ func list[R addressed](plural string, resources []R, fields selection) (answer, 
 }
 
 // pick renders a resource with the selected fields, and with id, uri and path in any case; with all of them if none are selected.
-func pick(resource any, fields selection) (jsontext.Value, error) {
+func pick(resource any, l look) (jsontext.Value, error) {
 	raw, err := marshal(resource)
-	if err != nil || fields.all || fields.none() {
+	whole := l.fields.all || l.fields.none()
+	if err != nil || whole && l.resolve.none() {
 		return raw, err
 	}
 	var out bytes.Buffer
@@ -89,8 +107,13 @@ func pick(resource any, fields selection) (jsontext.Value, error) {
 		if err != nil {
 			return nil, fmt.Errorf("pick fields: %w", err)
 		}
-		if !fields.has(name) && name != "id" && name != "uri" && name != "path" {
+		if !whole && !l.fields.has(name) && name != "id" && name != "uri" && name != "path" {
 			continue
+		}
+		if l.resolves(name) {
+			if value, err = l.resolved(value); err != nil {
+				return nil, fmt.Errorf("resolve %s: %w", name, err)
+			}
 		}
 		if err := errors.Join(e.WriteToken(jsontext.String(name)), e.WriteValue(value)); err != nil {
 			return nil, fmt.Errorf("pick fields: %w", err)
@@ -100,6 +123,31 @@ func pick(resource any, fields selection) (jsontext.Value, error) {
 		return nil, fmt.Errorf("pick fields: %w", err)
 	}
 	return bytes.TrimRight(out.Bytes(), "\n"), nil
+}
+
+// resolved replaces an address, or each of a list of them, by what it names. One that names nothing stays.
+func (l look) resolved(value jsontext.Value) (jsontext.Value, error) {
+	if value.Kind() == '[' {
+		var list []jsontext.Value
+		if err := json.Unmarshal(value, &list); err != nil {
+			return nil, err
+		}
+		for i := range list {
+			var err error
+			if list[i], err = l.resolved(list[i]); err != nil {
+				return nil, err
+			}
+		}
+		return marshal(list)
+	}
+	var uri string
+	if err := json.Unmarshal(value, &uri); err != nil {
+		return nil, err
+	}
+	if r, ok := l.find(uri); ok {
+		return marshal(r)
+	}
+	return value, nil
 }
 
 func readToken(d *jsontext.Decoder) error {

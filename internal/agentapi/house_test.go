@@ -54,6 +54,7 @@ func centre(t testing.TB) *directory.Directory {
 		}
 	}
 	dana := user("dana", "Dana", "Reyes", directory.AgentRole, support.ID)
+	dana.PhoneNumbers = []string{"+49 30 5551007", "1007"}
 	dana.Skills = map[string]int{parcels.ID: 8}
 	dana.Settings = map[string]map[string]string{"interaction-workspace": {"chat.nickname": "Dana R."}}
 	delivery := &directory.Group{ID: directory.ResourceID("group", "Delivery"), Name: "Delivery", Type: "BusinessUnit", Users: []string{dana.ID, directory.UserID("omar")}}
@@ -142,6 +143,7 @@ func build(t testing.TB, tune func(*Settings)) *house {
 		t.Fatal(err)
 	}
 	local, encoder := bus.NewLocal(), NewEncoder(testBase, false, berlin)
+	encoder.SuggestQueues(d.Queues)
 	work, err := desk.New(desk.Config{
 		Node: "1", Store: db, Bus: local, Directory: d, Encoder: encoder, Settings: desk.DefaultSettings(), Logger: logger,
 	})

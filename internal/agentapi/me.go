@@ -69,14 +69,14 @@ func (a *API) me(c *call) (answer, error) {
 	if wanted.has("settings") {
 		me.Settings = a.settingsOf(c.user)
 	}
-	fields := c.selected("fields")
-	if !fields.none() && !fields.all {
+	l := c.look()
+	if !l.fields.none() && !l.fields.all {
 		// What was asked for as a subresource is wanted, even if fields does not name it.
 		for _, name := range subresources {
-			fields.names[name] = fields.names[name] || wanted.has(name)
+			l.fields.names[name] = l.fields.names[name] || wanted.has(name)
 		}
 	}
-	picked, err := pick(me, fields)
+	picked, err := pick(me, l)
 	return append(position, member{"user", picked}), err
 }
 
@@ -168,7 +168,7 @@ func (a *API) isState(operation string, others ...string) error {
 	if !errors.Is(err, agent.ErrUnknownOperation) || slices.Contains(others, operation) {
 		return nil
 	}
-	names := append(slices.Clip(others), agent.OpReady, agent.OpNotReady, agent.OpDoNotDisturbOn, agent.OpDoNotDisturbOff)
+	names := append(slices.Clip(others), agent.OpReady, agent.OpNotReady, agent.OpAfterCallWork, agent.OpDoNotDisturbOn, agent.OpDoNotDisturbOff)
 	for _, d := range a.Directory.AgentStates {
 		names = append(names, d.Operation)
 	}

@@ -240,7 +240,7 @@ func FuzzFields(f *testing.F) {
 	whole := encoder.chat(resource(chat.Chatting, alone, pat, dana))
 	f.Fuzz(func(t *testing.T, value string) {
 		fields := parseSelection(value)
-		raw, err := pick(whole, fields)
+		raw, err := pick(whole, look{fields: fields, resolve: fields, find: func(uri string) (any, bool) { return uri, true }})
 		if err != nil || !raw.IsValid() {
 			t.Fatalf("%s: %v", raw, err)
 		}

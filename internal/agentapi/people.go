@@ -2,6 +2,7 @@ package agentapi
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/halley-chat/halley/internal/chat"
@@ -12,23 +13,38 @@ func errNobody(what string) error {
 	return refuse(chat.ErrNotFound, "there is no such %s", what)
 }
 
-// users answers GET /users (agent-api 6.1).
-func (a *API) users(c *call) (answer, error) {
-	us := make([]user, 0, len(a.Directory.Users))
-	for _, u := range a.Directory.Users {
-		us = append(us, a.userOf(u))
+// users is the directory of all who can log in (agent-api 6.1). Filters: userName and roles, comma lists, and those of namesFilter.
+func (a *API) users() collection[user] {
+	return collection[user]{
+		plural: "users", singular: "user",
+		all: func(c *call) ([]user, error) {
+			names, roles := c.selected("userName"), c.selected("roles")
+			matches, err := namesFilter(c.r.URL.Query().Get)
+			if err != nil {
+				return nil, err
+			}
+			var us []user
+			for _, u := range a.Directory.Users {
+				inRole := roles.none() || slices.ContainsFunc(u.Roles, func(r directory.Role) bool { return roles.has(string(r)) })
+				if inRole && (names.none() || names.has(u.Name)) && matches(knownBy(u)) {
+					us = append(us, a.userOf(u))
+				}
+			}
+			return us, nil
+		},
+		one: func(_ *call, id string) (user, bool, error) {
+			u := a.Directory.User(id)
+			if u == nil {
+				return user{}, false, nil
+			}
+			return a.userOf(u), true, nil
+		},
 	}
-	return list("users", us, c.selected("fields"))
 }
 
-// user answers GET /users/{id}.
-func (a *API) user(c *call) (answer, error) {
-	u := a.Directory.User(c.r.PathValue("id"))
-	if u == nil {
-		return nil, errNobody("user")
-	}
-	picked, err := pick(a.userOf(u), c.selected("fields"))
-	return answer{{"user", picked}}, err
+// knownBy are the words that namesFilter finds a user by.
+func knownBy(u *directory.User) []string {
+	return append([]string{u.FirstName, u.LastName, u.Name}, u.PhoneNumbers...)
 }
 
 func (a *API) userOf(u *directory.User) user {
@@ -53,43 +69,24 @@ func (a *API) skillsOf(u *directory.User) []userSkill {
 	return skills
 }
 
-// skills answers GET /skills (agent-api 6.6).
-func (a *API) skills(c *call) (answer, error) {
-	skills := make([]skill, 0, len(a.Directory.Skills))
-	for _, s := range a.Directory.Skills {
-		skills = append(skills, a.skillOf(s))
-	}
-	return list("skills", skills, c.selected("fields"))
-}
-
-// skill answers GET /skills/{id}.
-func (a *API) skill(c *call) (answer, error) {
-	for _, s := range a.Directory.Skills {
-		if s.ID == c.r.PathValue("id") {
-			picked, err := pick(a.skillOf(s), c.selected("fields"))
-			return answer{{"skill", picked}}, err
+// skills is the directory of skills (agent-api 6.6).
+func (a *API) skills() collection[skill] {
+	find := func(id string) *directory.Skill {
+		if i := slices.IndexFunc(a.Directory.Skills, func(s *directory.Skill) bool { return s.ID == id }); i >= 0 {
+			return a.Directory.Skills[i]
 		}
+		return nil
 	}
-	return nil, errNobody("skill")
+	return rendered("skills", "skill", a.Directory.Skills, func(s *directory.Skill) string { return s.Name }, find, a.skillOf)
 }
 
 func (a *API) skillOf(s *directory.Skill) skill {
 	return skill{ID: s.ID, Name: s.Name, URI: a.Encoder.uri(skillPath(s.ID)), Path: skillPath(s.ID)}
 }
 
-// groups answers GET /groups (agent-api 6.6).
-func (a *API) groups(c *call) (answer, error) {
-	return list("groups", a.groupsOf(a.Directory.Groups), c.selected("fields"))
-}
-
-// group answers GET /groups/{id}.
-func (a *API) group(c *call) (answer, error) {
-	g := a.Directory.Group(c.r.PathValue("id"))
-	if g == nil {
-		return nil, errNobody("group")
-	}
-	picked, err := pick(a.groupOf(g), c.selected("fields"))
-	return answer{{"group", picked}}, err
+// groups is the directory of groups (agent-api 6.6).
+func (a *API) groups() collection[group] {
+	return rendered("groups", "group", a.Directory.Groups, func(g *directory.Group) string { return g.Name }, a.Directory.Group, a.groupOf)
 }
 
 func (a *API) groupsOf(from []*directory.Group) []group {
@@ -106,23 +103,9 @@ func (a *API) groupOf(g *directory.Group) group {
 	return group{ID: g.ID, Name: g.Name, Type: g.Type, Contains: []string{"users"}, URI: a.Encoder.uri(groupPath(g.ID)), Path: groupPath(g.ID)}
 }
 
-// queues answers GET /queues (agent-api 6.6).
-func (a *API) queues(c *call) (answer, error) {
-	queues := make([]queue, 0, len(a.Directory.Queues))
-	for _, q := range a.Directory.Queues {
-		queues = append(queues, a.queueOf(q))
-	}
-	return list("queues", queues, c.selected("fields"))
-}
-
-// queue answers GET /queues/{id}.
-func (a *API) queue(c *call) (answer, error) {
-	q := a.Directory.Queue(c.r.PathValue("id"))
-	if q == nil {
-		return nil, errNobody("queue")
-	}
-	picked, err := pick(a.queueOf(q), c.selected("fields"))
-	return answer{{"queue", picked}}, err
+// queues is the directory of queues (agent-api 6.6).
+func (a *API) queues() collection[queue] {
+	return rendered("queues", "queue", a.Directory.Queues, func(q *directory.Queue) string { return q.Name }, a.Directory.Queue, a.queueOf)
 }
 
 func (a *API) queueOf(q *directory.Queue) queue {
@@ -152,20 +135,20 @@ func (a *API) featuresOf(u *directory.User) []feature {
 	return has
 }
 
-// features answers GET /features: those of the current user.
-func (a *API) features(c *call) (answer, error) {
-	return list("features", a.featuresOf(c.user), c.selected("fields"))
-}
-
-// feature answers GET /features/{id}.
-func (a *API) feature(c *call) (answer, error) {
-	for _, f := range a.featuresOf(c.user) {
-		if f.ID == c.r.PathValue("id") {
-			picked, err := pick(f, c.selected("fields"))
-			return answer{{"feature", picked}}, err
-		}
+// features is what the current user is permitted, as a directory.
+func (a *API) features() collection[feature] {
+	return collection[feature]{
+		plural: "features", singular: "feature",
+		all: func(c *call) ([]feature, error) { return a.featuresOf(c.user), nil },
+		one: func(c *call, id string) (feature, bool, error) {
+			for _, f := range a.featuresOf(c.user) {
+				if f.ID == id {
+					return f, true, nil
+				}
+			}
+			return feature{}, false, nil
+		},
 	}
-	return nil, errNobody("feature")
 }
 
 // settingsOf merges what desktops must know of this server, the settings of the contact centre and the user's own; the later win (agent-api 6.1).
@@ -173,6 +156,7 @@ func (a *API) settingsOf(u *directory.User) map[string]map[string]string {
 	ours := map[string]map[string]string{"interaction-workspace": {
 		"interaction.disposition.key-name":                 a.Desk.Settings.DispositionKey,
 		"interaction.disposition.value-business-attribute": dispositionAttribute,
+		"privilege.teamlead.can-monitor-chat":              strconv.FormatBool(u.May(directory.Monitoring)),
 	}}
 	merged := map[string]map[string]string{}
 	for _, sections := range []map[string]map[string]string{ours, a.Settings.ContactCenter, u.Settings} {

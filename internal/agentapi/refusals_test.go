@@ -238,7 +238,7 @@ func TestEveryAnswerIsJSON(t *testing.T) {
 
 	for _, path := range []string{
 		"/", "/api", "/api/", "/api/v3/me", "/api/v2", "/api/v2/", "/api/v2/nothing", "/api/v2/me/nothing", "/api/v2//me", "/api/v2/./me", "/api/v2/x/../me",
-		"/api/v2/me/chats/x/y/z", "/internal-api", "/internal-api/x", "/api/v2/ME", "/api/v2/settings/voice",
+		"/api/v2/me/chats/x/y/z", "/internal-api", "/internal-api/x", "/api/v2/ME", "/api/v2/settings/colours",
 	} {
 		if r := dana.get(path); r.status != http.StatusNotFound || r.code() != "6" {
 			t.Errorf("GET %s: %d %s", path, r.status, r.body)

@@ -7,33 +7,51 @@ import (
 // dispositionAttribute is the business attribute that lists the dispositions (agent-api 6.4).
 const dispositionAttribute = "DispositionCode"
 
-// settingsGroups answers GET /settings: the groups there are.
-func (a *API) settingsGroups(*call) (answer, error) {
-	return answer{{"settings", []settingsGroup{
-		{DisplayName: "Agent States", URI: a.Encoder.uri("/settings/agent-states")},
-		{DisplayName: "Dispositions", URI: a.Encoder.uri("/settings/dispositions")},
-	}}}, nil
+// groupsOfSettings are those which the original has, in its order (agent-api 6.4). In some there is nothing here.
+var groupsOfSettings = []struct{ name, displayName string }{
+	{"general-settings", "General Settings"},
+	{"reporting", "Reporting"},
+	{"agent-states", "Agent States"},
+	{"voice", "Voice"},
+	{"dispositions", "Dispositions"},
 }
 
-// agentStates answers GET /settings/agent-states: Ready, NotReady and Offline, which always exist, and the configured ones. AfterCallWork belongs to
-// voice, which is not served.
-func (a *API) agentStates(*call) (answer, error) {
+// settingsGroups answers GET /settings: the groups there are.
+func (a *API) settingsGroups(*call) (answer, error) {
+	groups := make([]settingsGroup, 0, len(groupsOfSettings))
+	for _, g := range groupsOfSettings {
+		groups = append(groups, settingsGroup{DisplayName: g.displayName, URI: a.Encoder.uri("/settings/" + g.name)})
+	}
+	return answer{{"settings", groups}}, nil
+}
+
+// settingsGroup answers GET /settings/{group}.
+func (a *API) settingsGroup(c *call) (answer, error) {
+	switch name := c.r.PathValue("group"); name {
+	case "agent-states":
+		return answer{{"key", "id"}, {"settings", a.agentStates()}}, nil
+	case "dispositions":
+		return answer{{"key", "name"}, {"settings", a.Settings.Dispositions}}, nil
+	case "general-settings", "reporting", "voice":
+		return answer{{"key", "name"}, {"settings", []string{}}}, nil
+	}
+	return nil, errNobody("group of settings")
+}
+
+// agentStates are those which always exist, and the configured ones.
+func (a *API) agentStates() []agentStateSetting {
 	states := []agentStateSetting{
-		stateSetting(agent.OpReady, agent.Ready), stateSetting(agent.OpNotReady, agent.NotReady), stateSetting(agent.OpOffline, agent.LoggedOut),
+		stateSetting(agent.OpReady, agent.Ready), stateSetting(agent.OpNotReady, agent.NotReady),
+		stateSetting(agent.OpAfterCallWork, agent.AfterCallWork), stateSetting(agent.OpOffline, agent.LoggedOut),
 	}
 	for _, d := range a.Directory.AgentStates {
 		states = append(states, agentStateSetting{ID: d.ID, OperationName: d.Operation, DisplayName: d.DisplayName, State: d.State, Reason: d.Reason})
 	}
-	return answer{{"key", "id"}, {"settings", states}}, nil
+	return states
 }
 
 func stateSetting(operation string, s agent.UserState) agentStateSetting {
 	return agentStateSetting{ID: s.ID, OperationName: operation, DisplayName: s.DisplayName, State: s.State}
-}
-
-// dispositions answers GET /settings/dispositions.
-func (a *API) dispositions(*call) (answer, error) {
-	return answer{{"key", "name"}, {"settings", a.Settings.Dispositions}}, nil
 }
 
 // businessAttributes answers GET /internal-api/business-attributes, where desktops look for the dispositions.

@@ -11,7 +11,7 @@ func (a *API) workbins(c *call) (answer, error) {
 	for _, b := range a.Desk.Workbins(c.user.ID) {
 		bins = append(bins, a.workbinOf(b))
 	}
-	return list("workbins", bins, c.selected("fields"))
+	return list("workbins", bins, c.look())
 }
 
 // workbin answers GET /me/workbins/{id}: the chats in it, which come as resources even if fields is absent.
@@ -32,9 +32,9 @@ func (a *API) workbin(c *call) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	fields := c.selected("fields")
-	fields.all = fields.all || fields.none()
-	chats, err := list("chats", a.resources(aside), fields)
+	l := c.look()
+	l.fields.all = l.fields.all || l.fields.none()
+	chats, err := list("chats", a.resources(aside), l)
 	return append(answer{{"totalCount", total}, {"workbin", a.workbinOf(bin)}}, chats...), err
 }
 

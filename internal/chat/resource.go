@@ -20,13 +20,13 @@ const (
 
 // Resource is what one agent sees of a chat (agent-api 3.1). The API adds the URIs.
 type Resource struct {
-	ID              string
-	State           ViewState
-	Capabilities    []Operation   // in the documented order (3.5); empty in terminal states
-	Participants    []Participant // those she may see; empty while she is not in
-	UserData        UserData      // the full set
-	ReceivedAt      time.Time
-	SuggestedQueues []string // ids
+	ID           string
+	State        ViewState
+	Capabilities []Operation   // in the documented order (3.5); empty in terminal states
+	Participants []Participant // those she may see; empty while she is not in
+	UserData     UserData      // the full set
+	ReceivedAt   time.Time
+	Queue        string // id of the queue the chat is in or came from
 }
 
 // MessageType is the type of a transcript message on the agent's wire (agent-api 5.2.2).

@@ -64,6 +64,7 @@ func (s State) view(userID string, seat Seat) Resource {
 		Participants: s.seenBy(userID, seat),
 		UserData:     s.UserData,
 		ReceivedAt:   s.ReceivedAt,
+		Queue:        s.Queue,
 	}
 }
 

@@ -49,6 +49,8 @@ type Config struct {
 	Services     []Service     `yaml:"services" kong:"-" help:"Entry points for customers: /genesys/2/chat/{name}."`
 	AgentStates  []AgentState  `yaml:"agent-states" kong:"-" help:"States agents can take besides Ready and NotReady."`
 	Dispositions []Disposition `yaml:"dispositions" kong:"-" help:"How a chat can have ended, for desktops to offer."`
+
+	Settings map[string]map[string]string `yaml:"settings" kong:"-" help:"Settings for everybody's desktop: section, key, value, all of them text. A user's own win over these, and these over the defaults."`
 }
 
 // Agent are the settings of the agent API and its notifications.
@@ -95,6 +97,7 @@ type User struct {
 	LastName     string                       `yaml:"last-name" help:"Last name."`
 	Email        string                       `yaml:"email" help:"E-mail address."`
 	EmployeeID   string                       `yaml:"employee-id" help:"Number in the company."`
+	PhoneNumbers []string                     `yaml:"phone-numbers" help:"Telephone numbers, for colleagues to see and to find her by."`
 	Roles        []string                     `yaml:"roles" default:"agent" help:"Any of agent, supervisor and administrator."`
 	Features     []string                     `yaml:"features" default:"by roles" help:"What she may do, instead of what her roles bring: any of api-multimedia, api-multimedia-chat (chats: either is enough), api-voice (log-in to the media), api-supervisor-agent-control and api-supervisor-monitoring (both: supervisors only)."`
 	Queues       []string                     `yaml:"queues" help:"Names of the queues whose chats she gets."`
@@ -106,8 +109,9 @@ type User struct {
 
 // Queue is where chats wait.
 type Queue struct {
-	Name        string `yaml:"name" help:"Name of the queue."`
-	Description string `yaml:"description" help:"What it is for."`
+	Name        string   `yaml:"name" help:"Name of the queue."`
+	Description string   `yaml:"description" help:"What it is for."`
+	Suggest     []string `yaml:"suggest" default:"none" help:"Names of the queues that desktops propose when one of its chats is transferred."`
 }
 
 // Skill is something agents can be good at.

@@ -305,6 +305,7 @@ func TestMistakesInTheDirectory(t *testing.T) {
 		"unknown skill":       {dana + ", skills: {flying: 3}}]\nskills: [{name: parcels}]", `users: dana: has skill "flying", which does not exist; there are: parcels`},
 		"odd level":           {dana + ", skills: {parcels: 11}}]\nskills: [{name: parcels}]", "users: dana: level of skill parcels: 11 is not between 1 and 10"},
 		"queue twice":         {dana + "}]\nqueues: [{name: a}, {name: a}]", `queues: "a" is there twice`},
+		"odd suggestion":      {dana + "}]\nqueues: [{name: a, suggest: [b]}, {name: c}]", `queues: a: suggests queue "b", which does not exist; there are: a, c`},
 		"group of a stranger": {dana + "}]\ngroups: [{name: Night, users: [omar]}]", `groups: Night: there is no user "omar"; there are: dana`},
 		"group twice":         {dana + "}]\ngroups: [{name: a}, {name: a}]", `groups: "a" is there twice`},
 		"member twice":        {dana + "}]\ngroups: [{name: a, users: [dana, dana]}]", `group "a" has user`},
@@ -345,6 +346,9 @@ func TestExampleIsAccepted(t *testing.T) {
 	dana := d.UserByName("dana")
 	if dana.Capacity != 4 || len(dana.Queues) != 2 || dana.Skills[d.Skills[0].ID] != 8 || !dana.Has(directory.AgentRole) {
 		t.Errorf("dana is %+v", dana)
+	}
+	if q := d.QueueByName("support"); !reflect.DeepEqual(q.Suggests, []string{d.QueueByName("billing").ID}) || c.Settings["interaction-workspace"]["chat.auto-answer"] != "true" {
+		t.Errorf("suggested %v, settings %v", q.Suggests, c.Settings)
 	}
 	if s := d.Service("help"); d.Queue(s.Queue).Name != "support" || s.RequiredFields[0] != "firstName" {
 		t.Errorf("service %+v", s)

@@ -29,7 +29,7 @@ func DemoDefault() Config {
 		{Name: "admin", FirstName: "Alex", LastName: "Admin", Email: "admin@example.com", EmployeeID: "1000", Roles: []string{"administrator"}},
 	}
 	c.Queues = []Queue{
-		{Name: "support", Description: "Questions about parcels and returns"},
+		{Name: "support", Description: "Questions about parcels and returns", Suggest: []string{"billing"}},
 		{Name: "billing", Description: "Questions about invoices"},
 	}
 	c.Skills = []Skill{{Name: "parcels"}, {Name: "returns"}}

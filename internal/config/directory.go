@@ -62,6 +62,15 @@ func (c *Config) addQueues(d *directory.Directory) error {
 		}
 		d.Queues = append(d.Queues, &directory.Queue{ID: directory.ResourceID("queue", q.Name), Name: q.Name, Description: q.Description})
 	}
+	for i, q := range c.Queues {
+		for _, name := range q.Suggest {
+			id, err := find("queue", name, queueNames(d.Queues))
+			if err != nil {
+				return fmt.Errorf("queues: %s: suggests %w", q.Name, err)
+			}
+			d.Queues[i].Suggests = append(d.Queues[i].Suggests, id)
+		}
+	}
 	return nil
 }
 
@@ -99,7 +108,7 @@ func (c *Config) addUsers(d *directory.Directory) error {
 func (from User) user(d *directory.Directory) (*directory.User, error) {
 	u := &directory.User{
 		ID: directory.UserID(from.Name), Name: from.Name, FirstName: from.FirstName, LastName: from.LastName, Email: from.Email,
-		EmployeeID: from.EmployeeID, Skills: map[string]int{}, Capacity: or(from.Capacity, defaultCapacity),
+		EmployeeID: from.EmployeeID, PhoneNumbers: from.PhoneNumbers, Skills: map[string]int{}, Capacity: or(from.Capacity, defaultCapacity),
 		PasswordHash: from.PasswordHash, Settings: from.Settings,
 	}
 	if from.PasswordHash == "" {

@@ -92,15 +92,29 @@ variables.
 		if f.Tag.Get("kong") != "-" {
 			continue
 		}
-		fmt.Fprintf(&b, "\n### `%s`\n\n%s\n\n", f.Tag.Get("yaml"), f.Tag.Get("help"))
-		table(&b, "Key", "Default", "")
-		for j := range f.Type.Elem().NumField() {
-			k := f.Type.Elem().Field(j)
-			row(&b, code(k.Tag.Get("yaml")), k.Tag.Get("default"), k.Tag.Get("help"))
-		}
+		fmt.Fprintf(&b, "\n### `%s`\n\n%s\n", f.Tag.Get("yaml"), f.Tag.Get("help"))
+		entries(&b, f.Type.Elem(), "")
 	}
 	b.WriteString("\n## Example\n\n```yaml\n" + example + "```\n")
 	return b.String()
+}
+
+// entries writes the keys of a list's entries, then those of the lists in them.
+func entries(b *strings.Builder, t reflect.Type, of string) {
+	if t.Kind() != reflect.Struct {
+		return
+	}
+	b.WriteString("\n" + of)
+	table(b, "Key", "Default", "")
+	for i := range t.NumField() {
+		k := t.Field(i)
+		row(b, code(k.Tag.Get("yaml")), k.Tag.Get("default"), k.Tag.Get("help"))
+	}
+	for i := range t.NumField() {
+		if k := t.Field(i); k.Type.Kind() == reflect.Slice {
+			entries(b, k.Type.Elem(), "Each of the "+code(k.Tag.Get("yaml"))+":\n\n")
+		}
+	}
 }
 
 func table(b *strings.Builder, heads ...string) {
@@ -129,6 +143,7 @@ routing:
   least-loaded-first: true
 queues:
   - name: support
+    suggest: [billing]
   - name: billing
 skills:
   - name: parcels
@@ -150,4 +165,7 @@ agent-states:
 dispositions:
   - name: solved
     display-name: Solved
+settings:
+  interaction-workspace:
+    chat.auto-answer: "true"
 `

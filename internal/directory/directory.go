@@ -30,6 +30,7 @@ type User struct {
 	LastName     string
 	Email        string
 	EmployeeID   string
+	PhoneNumbers []string
 	Roles        []Role
 	Features     []Feature                    // nil: those of her roles
 	Queues       []string                     // ids of the queues she serves
@@ -47,6 +48,7 @@ type Queue struct {
 	ID          string // UUID with dashes
 	Name        string
 	Description string
+	Suggests    []string // ids of the queues that desktops propose for a transfer of its chats (agent-api 3.1)
 }
 
 // Skill is something agents can do.
@@ -101,6 +103,13 @@ func New(d Directory) (*Directory, error) {
 			return nil, fmt.Errorf("queue %q: give each queue a name of its own", q.Name)
 		}
 		d.queues[q.ID], d.queueNames[q.Name] = q, q
+	}
+	for _, q := range d.Queues {
+		for _, other := range q.Suggests {
+			if d.queues[other] == nil {
+				return nil, fmt.Errorf("queue %q suggests queue %q, which does not exist", q.Name, other)
+			}
+		}
 	}
 	for _, s := range d.Skills {
 		if s.Name == "" || skills[s.ID] {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -154,6 +155,7 @@ func (s *Server) wire() (err error) {
 	}
 	s.bus = bus.NewLocal()
 	encoder := agentapi.NewEncoder(s.url+"/api/v2", s.cfg.Agent.IncludeMessageType, zone)
+	encoder.SuggestQueues(s.directory.Queues)
 	s.desk, err = desk.New(desk.Config{
 		Node:  node,
 		Store: s.store, Bus: s.bus, Directory: s.directory, Encoder: encoder, Settings: s.deskSettings(), Logger: s.log,
@@ -207,6 +209,12 @@ func (s *Server) agentSettings() agentapi.Settings {
 	a.Notifications.ResumeWindow, a.Notifications.MaxSessionsPerBrowser = from.ResumeWindow, from.MaxSessionsPerBrowser
 	a.Notifications.MaxMessageSize, a.Notifications.MaxFrameSize, a.Notifications.MaxMessages = from.MaxMessageSize, from.MaxFrameSize, from.MaxMessages
 	a.Notifications.MaxSubscriptions, a.Notifications.MaxBatch, a.Notifications.PingInterval = from.MaxSubscriptions, from.MaxBatch, from.PingInterval
+	for section, values := range s.cfg.Settings {
+		if a.ContactCenter[section] == nil {
+			a.ContactCenter[section] = map[string]string{}
+		}
+		maps.Copy(a.ContactCenter[section], values)
+	}
 	for _, d := range s.cfg.Dispositions {
 		if d.DisplayName == "" {
 			d.DisplayName = d.Name
