@@ -22,6 +22,7 @@ type loader struct {
 	Server    string         `placeholder:"URL" help:"Address of a running server. Default: one is started, with users and a folder of its own, and removed."`
 	UsersFile string         `placeholder:"FILE" help:"Who logs in to --server: a line with name:password for each agent."`
 	Service   string         `default:"support" help:"Chat service of --server that customers use."`
+	Queue     string         `help:"Queue of --server to which those chats come. Default: named as the service is."`
 	PID       int            `name:"pid" help:"Process of --server, to tell what it costs."`
 	Folder    string         `placeholder:"FOLDER" help:"Data of the server that is started. Default: a folder that is removed."`
 	Agents    int            `default:"20" help:"Agents at work."`
@@ -33,8 +34,12 @@ type loader struct {
 	Ack       float64        `default:"0.5" help:"Share of agents with the acknowledgement extension."`
 	Replies   float64        `default:"0.3" help:"Share of texts that agents write."`
 	Typing    float64        `default:"0.2" help:"Share of customers' texts that are followed by typing."`
-	Transfers float64        `default:"0.05" help:"Share of chats that are transferred."`
+	Transfers float64        `default:"0.05" help:"Share of chats that are transferred to another agent."`
+	Requeues  float64        `default:"0.05" help:"Share of chats that are transferred to their queue."`
 	Meetings  float64        `default:"0.05" help:"Share of chats with a conference, and of those with a consultation."`
+	Asks      float64        `default:"0.3" help:"Share of these in which routing finds the colleague, in the queue."`
+	Joins     float64        `default:"0.5" help:"Share of consulted agents who are made known to the customer."`
+	Removals  float64        `default:"0.3" help:"Share of the colleagues called in who are sent away; the others leave."`
 	Texts     int            `default:"40" help:"Texts in a chat, on average."`
 	Poll      time.Duration  `default:"2s" help:"How often a customer's client asks for news."`
 	Patience  time.Duration  `default:"30s" help:"How long anything may take before it has failed."`
@@ -52,8 +57,9 @@ var errBroken = errors.New("a promise was broken: see the report")
 
 func (l *loader) run(ctx context.Context, w world, _ []string) error {
 	opt := load.Options{
-		Server: l.Server, Service: l.Service, PID: l.PID, Data: l.Folder, Agents: l.Agents, Customers: l.Customers, Rate: l.Rate, Window: l.Window,
+		Server: l.Server, Service: l.Service, Queue: l.Queue, PID: l.PID, Data: l.Folder, Agents: l.Agents, Customers: l.Customers, Rate: l.Rate, Window: l.Window,
 		Duration: l.Duration, WebSocket: l.WebSocket, Ack: l.Ack, Replies: l.Replies, Typing: l.Typing, Transfers: l.Transfers, Meetings: l.Meetings,
+		Requeues: l.Requeues, Asks: l.Asks, Joins: l.Joins, Removals: l.Removals,
 		Texts: l.Texts, Poll: l.Poll, Patience: l.Patience, Cut: l.Cut, Pause: l.Pause, Restart: l.Restart, Stopping: l.Stopping, Seed: l.Seed,
 	}
 	var err error

@@ -18,7 +18,7 @@ func TestLoad(t *testing.T) {
 	defer cancel()
 	var said strings.Builder
 	cmd := exec.CommandContext(ctx, build(t), "load", "--agents", "4", "--rate", "80", "--duration", "4s", "--texts", "10",
-		"--restart", "1500ms", "--cut", "2/s", "--json")
+		"--requeues", "0.2", "--meetings", "0.3", "--asks", "0.5", "--restart", "1500ms", "--cut", "2/s", "--json")
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
@@ -33,6 +33,9 @@ func TestLoad(t *testing.T) {
 	}
 	if report.Answered == 0 || report.Delivery.Notifications < report.Answered {
 		t.Errorf("hardly anything happened:\n%s", out)
+	}
+	if c := report.Chats; c.Transfers+c.Requeues+c.Conferences+c.Consultations == 0 {
+		t.Errorf("no chat was handed on, and no colleague asked: %+v", c)
 	}
 	if report.Costs.Peak == 0 {
 		t.Error("the server costs nothing")

@@ -52,7 +52,11 @@ type answer struct {
 	ReferenceID   int64            `json:"referenceId"`
 	Chats         []jsontext.Value `json:"chats"`
 	Messages      []jsontext.Value `json:"messages"`
-	User          struct {
+	Queues        []struct {
+		Name string `json:"name"`
+		Path string `json:"path"`
+	} `json:"queues"`
+	User struct {
 		ID string `json:"id"`
 	} `json:"user"`
 }
@@ -134,7 +138,8 @@ func (a *agent) state(s bayeuxclient.State) {
 		a.shaken = true
 	case bayeuxclient.Broken:
 		a.run.breaks.Add(1)
-		if a.excused.Swap(false) || a.wire.pausing() != nil {
+		// A cut just before a kill must not use up the excuse of the kill.
+		if a.run.killing.Load() || a.excused.Swap(false) || a.wire.pausing() != nil {
 			a.track.excuse()
 		}
 	case bayeuxclient.Closed:
@@ -205,6 +210,9 @@ func (a *agent) accept(ctx context.Context, chatID string) {
 	_ = a.operate(ctx, chatID, "Accept", map[string]any{"nickname": a.user.Name})
 }
 
+// path is how others name her as a target.
+func (a *agent) path() string { return "/users/" + a.id }
+
 // mark notes when something was asked for, and took how long it was until it was told.
 func (a *agent) mark(chatID, operation string) {
 	a.mu.Lock()
@@ -222,7 +230,8 @@ func (a *agent) took(chatID, operation string, now time.Time, s int) {
 	}
 }
 
-// refers are the operations that are followed by a notification with their referenceId, whatever else happens (agent-api 1.6).
+// refers are the operations that are followed by a notification with their referenceId, whatever else happens (agent-api 1.6). So is what puts a chat
+// into a queue.
 var refers = map[string]bool{
 	"Accept": true, "Complete": true, "Leave": true, "SetDisposition": true, "AttachUserData": true, "UpdateUserData": true,
 }
@@ -237,7 +246,7 @@ func (a *agent) operate(ctx context.Context, chatID, operation string, parameter
 		body[k] = v
 	}
 	ans, err := a.post(ctx, "/me/chats/"+chatID, body, operation)
-	if err == nil && refers[operation] && ans.ReferenceID != 0 {
+	if err == nil && (refers[operation] || parameters["queueName"] != nil) && ans.ReferenceID != 0 {
 		a.mu.Lock()
 		a.view.ask(ans.ReferenceID, operation+" of chat "+chatID)
 		a.mu.Unlock()

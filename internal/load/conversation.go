@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -113,61 +112,17 @@ func (c *conversation) happen(id string) bool {
 	return c.finish(id)
 }
 
-// turn is what happens half-way: the chat goes to another agent, another one is called in, or data is attached.
-func (c *conversation) turn(id string) {
-	r := c.run
-	in := r.floor.agents(id)
-	if len(in) == 0 {
-		return
-	}
-	a, other := in[0], r.agents[c.rnd.IntN(len(r.agents))]
-	_ = a.operate(r.ctx, id, "UpdateUserData", map[string]any{"userData": map[string]any{offeredKey: "yes", "order": strconv.Itoa(c.rnd.IntN(1e6))}})
-	dice := c.rnd.Float64()
-	target := map[string]any{"targetPath": "/users/" + other.id}
-	switch {
-	case other == a:
-	case dice < r.opt.Transfers:
-		if a.operate(r.ctx, id, "Transfer", target) == nil {
-			r.transfers.Add(1)
-		}
-	case dice < r.opt.Transfers+r.opt.Meetings:
-		if a.operate(r.ctx, id, "Invite", target) == nil {
-			r.conferences.Add(1)
-			c.confer(id, other)
-		}
-	case dice < r.opt.Transfers+2*r.opt.Meetings:
-		if a.operate(r.ctx, id, "Consult", target) == nil {
-			r.consultations.Add(1)
-			c.confer(id, other)
-		}
-	}
-}
-
-// confer lets an agent who was called in say something to the other one, and go again.
-func (c *conversation) confer(id string, other *agent) {
-	r := c.run
-	ctx, cancel := context.WithTimeout(r.writing, r.opt.Patience)
-	defer cancel()
-	if !r.floor.until(ctx, id, func(in []*agent) bool { return slices.Contains(in, other) }) {
-		return
-	}
-	_ = other.operate(r.ctx, id, "SendToAgents", map[string]any{"text": "I can see the order."})
-	if pause(ctx, time.Duration(c.rnd.Int64N(int64(time.Second)))) {
-		_ = other.operate(r.ctx, id, "Leave", nil)
-	}
-}
-
 // finish ends the chat the way such chats end, and reports whether nobody has it any more.
 func (c *conversation) finish(id string) bool {
 	r := c.run
+	if !c.attended(id) {
+		return false
+	}
 	ctx, cancel := context.WithTimeout(r.ctx, r.opt.Patience)
 	defer cancel()
 	dice := c.rnd.Float64()
-	if in := r.floor.agents(id); len(in) > 0 {
-		_ = in[0].operate(ctx, id, "SetDisposition", map[string]any{"disposition": "solved"})
-		if dice < 0.1 && len(in) == 1 {
-			_ = in[0].operate(ctx, id, "Leave", nil) // to wrap up
-		}
+	if in := r.floor.agents(id); dice < 0.1 && len(in) == 1 {
+		_ = in[0].operate(ctx, id, "Leave", nil) // to wrap up
 	}
 	if dice > 0.7 {
 		_, _ = c.request(ctx, func(ctx context.Context) (customer.Envelope, error) { return c.client.Disconnect(ctx) })
@@ -193,6 +148,25 @@ func (c *conversation) finish(id string) bool {
 			return false
 		}
 	}
+}
+
+// attended waits until an agent has the chat, which may be in its queue, and reports false if the load ends first. Her view may be behind: it asks her.
+func (c *conversation) attended(id string) bool {
+	r := c.run
+	ctx, cancel := context.WithTimeout(r.writing, r.opt.Patience)
+	defer cancel()
+	for ctx.Err() == nil && r.floor.until(ctx, id, func(in []*agent) bool { return len(in) > 0 }) {
+		for _, a := range r.floor.agents(id) {
+			if a.operate(ctx, id, "SetDisposition", map[string]any{"disposition": "solved"}) == nil {
+				return true
+			}
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	if r.writing.Err() == nil {
+		r.count(&r.failures, "chat %s is with no agent, and nobody got it within %v", id, r.opt.Patience)
+	}
+	return false
 }
 
 // say sends a text that was due at a moment since the load's epoch. With typing, the next one is under way.
@@ -280,8 +254,11 @@ func (c *conversation) check() error {
 			r.count(&r.wrongViews, "chat %s: message %d after %d in the customer's transcript", e.ChatID, m.Index, last)
 		}
 		last = m.Index
-		if m.Type == "Message" && m.From.Type == "Client" {
+		switch {
+		case m.Type == "Message" && m.From.Type == "Client":
 			there[m.Text]++
+		case m.Text == aside:
+			r.count(&r.wrongViews, "chat %s: the customer reads what was for agents only", e.ChatID)
 		}
 	}
 	c.mu.Lock()

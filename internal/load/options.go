@@ -18,6 +18,7 @@ type Options struct {
 	Data    string // folder for the started server; empty: one that is removed afterwards
 	Users   []User // who logs in to Server; there must be Agents of them
 	Service string // of Server, for customers
+	Queue   string // of Server, to which chats of Service come; empty: named as Service is
 	PID     int    // process of Server, to tell what it costs; 0: unknown
 
 	Agents    int
@@ -30,7 +31,11 @@ type Options struct {
 	Replies   float64       // share of the texts that are agents'
 	Typing    float64       // share of the customers' texts that are announced by typing
 	Transfers float64       // share of the chats that are transferred to another agent half-way
+	Requeues  float64       // share of the chats that are transferred to their queue half-way
 	Meetings  float64       // share of the chats to which another agent is invited half-way, and as many in which one is consulted
+	Asks      float64       // share of these in which routing finds the other agent, in the queue
+	Joins     float64       // share of the consulted agents who are made known to the customer
+	Removals  float64       // share of the agents called in who are sent away; the others leave
 	Texts     int           // in a chat, on average
 	Poll      time.Duration // how often a customer's client asks for news
 	Patience  time.Duration // for anything that should happen at once
@@ -67,6 +72,9 @@ func (o Options) complete() Options {
 	if o.Customers == 0 {
 		o.Customers = 3 * o.Agents
 	}
+	if o.Queue == "" {
+		o.Queue = o.Service
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -89,7 +97,8 @@ func (o Options) Check() error {
 		within("pause", o.Pause, 0, 10*time.Minute), within("patience", o.Patience, time.Second, time.Hour),
 		within("restart", o.Restart, 0, 24*time.Hour), within("cut", float64(o.Cut), 0, 1000),
 		share("websocket", o.WebSocket), share("ack", o.Ack), share("replies", o.Replies), share("typing", o.Typing),
-		share("transfers", o.Transfers), share("meetings", o.Meetings), o.checkServer(),
+		share("transfers", o.Transfers), share("requeues", o.Requeues), share("meetings", o.Meetings), share("asks", o.Asks),
+		share("joins", o.Joins), share("removals", o.Removals), o.checkServer(),
 	)
 }
 

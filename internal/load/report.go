@@ -46,9 +46,13 @@ type Load struct {
 type Chats struct {
 	Begun         int64 `json:"begun"`
 	Completed     int64 `json:"completed"`
-	Transfers     int64 `json:"transfers"`
+	Transfers     int64 `json:"transfers"` // to another agent
+	Requeues      int64 `json:"requeues"`  // transfers to the queue
 	Conferences   int64 `json:"conferences"`
 	Consultations int64 `json:"consultations"`
+	Asks          int64 `json:"asks"`     // of these two: through the queue, and somebody came
+	Joins         int64 `json:"joins"`    // consultations that became conferences
+	Removals      int64 `json:"removals"` // colleagues who were sent away
 }
 
 // Faults are what was done to the server and the connections.
@@ -67,7 +71,10 @@ func (r *run) report(began time.Time, took time.Duration, costs Costs) *Report {
 			Agents: r.opt.Agents, Customers: r.opt.Customers, Rate: float64(r.opt.Rate), WebSocket: r.opt.WebSocket, Ack: r.opt.Ack, Replies: r.opt.Replies,
 		},
 		Texts: r.texts.Load(), Answered: r.answeredTexts.Load(),
-		Chats:        Chats{r.chats.Load(), r.completed.Load(), r.transfers.Load(), r.conferences.Load(), r.consultations.Load()},
+		Chats: Chats{
+			Begun: r.chats.Load(), Completed: r.completed.Load(), Transfers: r.transfers.Load(), Requeues: r.requeues.Load(),
+			Conferences: r.conferences.Load(), Consultations: r.consultations.Load(), Asks: r.asks.Load(), Joins: r.joins.Load(), Removals: r.removals.Load(),
+		},
 		LostSessions: r.lostSessions.Load(), WrongViews: r.wrongViews.Load(), Failures: r.failures.Load(),
 		Faults: Faults{r.cuts.Load(), r.pauses.Load(), r.kills.Load(), r.terms.Load(), r.breaks.Load()},
 		Costs:  costs,
@@ -110,8 +117,11 @@ func (p *Report) Text(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "%d agents (%.0f %% websocket, %.0f %% ack), %d chats at a time, %s, %.0f s\n", p.Load.Agents, 100*p.Load.WebSocket, 100*p.Load.Ack,
 		p.Load.Customers, rate, p.Seconds)
-	fmt.Fprintf(&b, "texts: %d of %d answered, %.1f/s; chats: %d begun, %d completed, %d transferred, %d with a conference, %d with a consultation\n",
-		p.Answered, p.Texts, p.Rate, p.Chats.Begun, p.Chats.Completed, p.Chats.Transfers, p.Chats.Conferences, p.Chats.Consultations)
+	c := p.Chats
+	fmt.Fprintf(&b, "texts: %d of %d answered, %.1f/s; chats: %d begun, %d completed, %d transferred to an agent, %d to the queue\n",
+		p.Answered, p.Texts, p.Rate, c.Begun, c.Completed, c.Transfers, c.Requeues)
+	fmt.Fprintf(&b, "conferences: %d invited, %d out of %d consultations; %d colleagues found through the queue, %d sent away\n",
+		c.Conferences, c.Joins, c.Consultations, c.Asks, c.Removals)
 	if f := p.Faults; f.Cuts+f.Pauses+f.Kills+f.Terms+f.Breaks > 0 {
 		fmt.Fprintf(&b, "faults: %d cuts, %d pauses, %d kills, %d stops; clients noticed %d breaks\n", f.Cuts, f.Pauses, f.Kills, f.Terms, f.Breaks)
 	}
@@ -119,8 +129,8 @@ func (p *Report) Text(w io.Writer) error {
 	for _, s := range p.Steps {
 		fmt.Fprintf(&b, "%-9s %9d %9.2f %9.2f %9.2f %9.2f %9.2f\n", s.Name, s.Count, s.P50, s.P90, s.P99, s.P999, s.Worst)
 	}
-	if c := p.Costs; c.Peak > 0 {
-		fmt.Fprintf(&b, "\nserver: %.2f of one core, at most %d MB resident; load: %.2f of one core\n", c.Cores, c.Peak>>20, c.OwnCPU/p.Seconds)
+	if costs := p.Costs; costs.Peak > 0 {
+		fmt.Fprintf(&b, "\nserver: %.2f of one core, at most %d MB resident; load: %.2f of one core\n", costs.Cores, costs.Peak>>20, costs.OwnCPU/p.Seconds)
 	}
 	d := p.Delivery
 	fmt.Fprintf(&b, "\nnotifications: %d, lost %d, out of order %d, repeated %d (of these %d that should not be), not in the feed %d\n",

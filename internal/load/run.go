@@ -51,9 +51,11 @@ type run struct {
 	audits   chan *agent
 
 	measuring atomic.Bool
+	killing   atomic.Bool // the server is being killed, or has not come back
 	histogram [steps]histogram
 
 	texts, answeredTexts, chats, completed, transfers, conferences, consultations atomic.Int64
+	requeues, asks, joins, removals                                               atomic.Int64
 	keys, breaks, cuts, pauses, kills, terms, refusals                            atomic.Int64
 	lostSessions, wrongViews, failures                                            atomic.Int64
 
@@ -117,7 +119,25 @@ func (r *run) comeIn() error {
 			r.agents = append(r.agents, a)
 		}
 	}
+	if err == nil && r.opt.Requeues+r.opt.Asks > 0 {
+		err = r.findQueue()
+	}
 	return err
+}
+
+// findQueue looks up how agents name the queue to which the chats come.
+func (r *run) findQueue() error {
+	all, err := r.agents[0].call(r.ctx, http.MethodGet, "/queues?fields=*", nil, "")
+	if err != nil {
+		return err
+	}
+	for _, q := range all.Queues {
+		if q.Name == r.target.queue {
+			r.target.queuePath = q.Path
+			return nil
+		}
+	}
+	return fmt.Errorf("queue: the server has none named %q: name the one to which chats of service %s come", r.target.queue, r.target.service)
 }
 
 // nth says whether the i-th belongs to a share of all.

@@ -19,9 +19,12 @@ import (
 type target struct {
 	url     string
 	service string
-	users   []User
-	restart func(kill bool) error // nil: it was not started here
-	stop    func() error
+	queue   string // to which the chats of service come
+	// queuePath is how agents name the queue as a target; "" until it is looked up.
+	queuePath string
+	users     []User
+	restart   func(kill bool) error // nil: it was not started here
+	stop      func() error
 
 	mu  sync.Mutex
 	now int // its process; 0: unknown
@@ -44,7 +47,7 @@ func (t *target) setPID(pid int) {
 func find(ctx context.Context, o Options) (*target, error) {
 	if o.Server != "" {
 		return &target{
-			url: strings.TrimRight(o.Server, "/"), service: o.Service, users: o.Users, stop: func() error { return nil }, now: o.PID,
+			url: strings.TrimRight(o.Server, "/"), service: o.Service, queue: o.Queue, users: o.Users, stop: func() error { return nil }, now: o.PID,
 		}, nil
 	}
 	return launch(ctx, o)
@@ -60,7 +63,7 @@ func launch(ctx context.Context, o Options) (_ *target, err error) {
 	}
 	settings := filepath.Join(folder, "halley.yaml")
 	options := process.Options{Binary: o.Binary, Data: cmp.Or(o.Data, filepath.Join(folder, "data")), Args: []string{"--config", settings}, Under: ownGroup}
-	t := &target{service: ownService}
+	t := &target{service: ownService, queue: ownService}
 	var server *process.Server
 	end := func(kill bool) error {
 		s := server

@@ -56,13 +56,16 @@ func (r *run) restart() {
 	for kill := r.opt.Stopping != ByTerm; pause(r.writing, r.opt.Restart); {
 		if kill {
 			for _, a := range r.agents {
-				a.excused.Store(true)
+				a.excused.Store(true) // also of a break that she notices late
 			}
 			r.kills.Add(1)
 		} else {
 			r.terms.Add(1)
 		}
-		if err := r.target.restart(kill); err != nil {
+		r.killing.Store(kill)
+		err := r.target.restart(kill)
+		r.killing.Store(false)
+		if err != nil {
 			r.count(&r.failures, "restart the server: %v", err)
 			return
 		}
