@@ -48,6 +48,10 @@ var messages = []scene{
 		told: hears{"dana": "MSG(TypingStarted)", "omar": "MSG(TypingStarted)", "pat": "TypingStarted"},
 	},
 	{
+		file: "4.4-SendStartTypingNotification-too-soon", about: "Less than a second later it is accepted, and nothing more.",
+		given: then(consulting, `dana: SendStartTypingNotification`, "wait 500ms"), when: `dana: SendStartTypingNotification`,
+	},
+	{
 		file: "4.4-SendStopTypingNotification", about: "Dana types no more.",
 		given: then(consulting, `dana: SendStartTypingNotification`), when: `dana: SendStopTypingNotification`,
 		told: hears{"dana": "MSG(TypingStopped)", "omar": "MSG(TypingStopped)", "pat": "TypingStopped"},
@@ -149,6 +153,10 @@ var data = []scene{
 		file: "4.13-SetInFocus", about: "Dana looks at the chat. That is noted, and told to nobody.",
 		given: consulting, when: "dana: SetInFocus",
 	},
+	{
+		file: "4.16-InFocus", about: "The same by its old name, at the address before 2014.",
+		given: talking, when: `dana: POST /me/interactions/<chat> {"operationName":"InFocus","inFocus":true}`,
+	},
 }
 
 // reading: agent-api 4.15.
@@ -181,5 +189,29 @@ var reading = []scene{
 	{
 		file: "4.15-messages-while-invited", about: "There is nothing to read before Accept.",
 		given: offered, when: "dana: GET /me/chats/<chat>/messages", answers: `{"statusCode":2,`,
+	},
+}
+
+// types: agent-api 5.2.6.
+var types = []scene{
+	{
+		file: "5.2.6-message-with-type", about: "With the option, agents see the type that was given with a text.",
+		given: then([]string{includeMessageType}, consulting...), when: `dana: SendMessage {"text":"Hello Pat","messageType":"Greeting"}`,
+		told: hears{"dana": "MSG(Text)", "omar": "MSG(Text)", "pat": "Message"},
+	},
+	{
+		file: "5.2.6-message-without-type", about: "None was given.",
+		given: then([]string{includeMessageType}, consulting...), when: `dana: SendMessage {"text":"Hello Pat"}`,
+		told: hears{"dana": "MSG(Text)", "omar": "MSG(Text)", "pat": "Message"},
+	},
+	{
+		file: "5.2.6-farewell-without-type", about: "A farewell has the type Text then.",
+		given: then([]string{includeMessageType}, conferring...), when: `dana: Leave {"text":"Good bye"}`,
+		told: hears{"dana": "MSG(Text), SC(Completed)+ref", "omar": "MSG(Text), MSG(ParticipantLeft), PU", "pat": "Message, ParticipantLeft"},
+	},
+	{
+		file: "5.2.6-customer-message-with-type", about: "The type that Pat's client gave.",
+		given: then([]string{includeMessageType}, talking...), when: "pat: send message=At last&messageType=text",
+		told: hears{"dana": "MSG(Text)", "pat": "Message"},
 	},
 }

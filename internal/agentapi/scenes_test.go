@@ -9,7 +9,7 @@ import (
 // scenes are all golden files, in the order of the clauses.
 func scenes() []scene {
 	all := slices.Concat(
-		logOuts, lists, checks, offers, messages, customers, leaving, completing, transfers, consultations, conferences, removals, data, reading, channelStates,
+		logOuts, lists, checks, offers, messages, customers, leaving, completing, transfers, consultations, conferences, removals, data, reading, types, channelStates,
 	)
 	slices.SortStableFunc(all, func(a, b scene) int { return slices.Compare(a.clause(), b.clause()) })
 	return all
@@ -82,9 +82,34 @@ var logOuts = []scene{
 	},
 }
 
+// checks: the table of agent-api 4.0, in its order. Nobody is told anything of a request that was refused.
 var checks = []scene{
 	{
-		file: "4.0-refused-in-this-state", about: "What the capabilities do not list is refused, and nobody is told anything.",
+		file: "4.0-not-authenticated", about: "Neither a cookie nor a password.",
+		given: talking, when: `nobody: POST /me/chats/<chat> {"operationName":"Complete"}`, answers: `{"statusCode":20,`,
+	},
+	{
+		file: "4.0-feature-missing", about: "An administrator has no feature for chats.",
+		given: talking, when: `admin: POST /me/chats/<chat> {"operationName":"Complete"}`, answers: `{"statusCode":5,`,
+	},
+	{
+		file: "4.0-body-not-an-object", about: "A body that is JSON, but no object.",
+		given: talking, when: `dana: POST /me/chats/<chat> ["Complete"]`, answers: `{"statusCode":10,`,
+	},
+	{
+		file: "4.0-operation-missing", about: "No operationName.",
+		given: talking, when: `dana: POST /me/chats/<chat> {"text":"Hello"}`, answers: `{"statusCode":1,`,
+	},
+	{
+		file: "4.0-operation-unknown", about: "Names are case-sensitive.",
+		given: talking, when: `dana: complete`, answers: `{"statusCode":10,`,
+	},
+	{
+		file: "4.0-chat-unknown", about: "A chat that somebody else has is as unknown as one that is not there.",
+		given: talking, when: "omar: Complete", answers: `{"statusCode":6,`,
+	},
+	{
+		file: "4.0-refused-in-this-state", about: "What the capabilities do not list is refused.",
 		given: talking, when: `dana: SendToAgents {"text":"Anybody there?"}`, answers: `{"statusCode":2,`,
 	},
 	{
@@ -96,12 +121,16 @@ var checks = []scene{
 		given: talking, when: "dana: SendMessage", answers: `{"statusCode":1,`,
 	},
 	{
+		file: "4.0-parameter-of-another-type", about: "A parameter has another type.",
+		given: talking, when: `dana: SendMessage {"text":["Hello"]}`, answers: `{"statusCode":10,`,
+	},
+	{
 		file: "4.0-target-unknown", about: "There is no such user.",
 		given: talking, when: `dana: Transfer {"targetPath":"/users/00000000000000000000000000000000"}`, answers: `{"statusCode":6,`,
 	},
 	{
-		file: "4.0-chat-unknown", about: "A chat that somebody else has is as unknown as one that is not there.",
-		given: talking, when: "omar: Complete", answers: `{"statusCode":6,`,
+		file: "4.0-target-oneself", about: "Nobody can hand a chat to herself.",
+		given: talking, when: `dana: Transfer {"targetPath":"/users/<dana>"}`, answers: `{"statusCode":2,`,
 	},
 }
 
@@ -119,6 +148,11 @@ var offers = []scene{
 	{
 		file: "4.2-accept", about: "Dana takes the chat. The history goes up to her own joining, which she is not sent apart from it.",
 		given: offered, when: `dana: Accept {"nickname":"Dana","saveLAR":true}`,
+		told: hears{"dana": "SC(Chatting)+ref, PU, MSG(ParticipantJoined Text ParticipantJoined)", "pat": "ParticipantJoined"},
+	},
+	{
+		file: "4.2-accept-without-nickname", about: "Without a nickname it is the user name that Pat sees.",
+		given: offered, when: "dana: Accept",
 		told: hears{"dana": "SC(Chatting)+ref, PU, MSG(ParticipantJoined Text ParticipantJoined)", "pat": "ParticipantJoined"},
 	},
 	{

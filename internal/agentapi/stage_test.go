@@ -114,7 +114,10 @@ func newStage(t *testing.T, sc scene) *stage {
 		}
 	}
 	s.pat = &customerClient{}
-	s.agents["pat"] = &player{client: s.visitor(inProcess{mux})}
+	for _, name := range []string{"pat", "nobody", "admin"} {
+		s.agents[name] = &player{client: s.visitor(inProcess{mux})}
+	}
+	s.agents["admin"].name = "admin"
 	synctest.Wait()
 	return s
 }
@@ -158,18 +161,26 @@ func (p *player) news() []bayeuxclient.Message {
 	return heard
 }
 
+// includeMessageType is a line that switches the setting on (agent-api 5.2.6).
+const includeMessageType = "with the setting includeMessageType"
+
 // play does what a line says, and returns the request and the answer as a file shows them. Lines are
 //
 //	pat: comes                         pat: comes through shop        the customer begins a chat
 //	pat: send message=Hello            any operation of hers, with its form
 //	dana: Accept {"nickname":"Dana"}   any operation of agent-api 4, with its parameters
 //	dana: POST /me {…}                 any other request of an agent, below /api/v2
+//	nobody: GET /me                    a request without a log-in; admin: with that of somebody who has no feature for chats
 //	wait 30s
 //
 // <omar>, <queue billing> and <chat> stand for their ids.
 func (s *stage) play(line string) (request string, r reply) {
 	s.t.Helper()
 	defer synctest.Wait()
+	if line == includeMessageType {
+		s.Encoder.includeMessageType = true
+		return "", reply{}
+	}
 	if d, ok := strings.CutPrefix(line, "wait "); ok {
 		wait, err := time.ParseDuration(d)
 		if err != nil {
