@@ -62,6 +62,17 @@ var causes = []struct {
 	{"customer leaves", []cell{
 		{"4.5-customer-leaves", "dana", "MSG(ParticipantLeft), PU"}, {"4.5-customer-leaves", "omar", "MSG(ParticipantLeft), PU"}, {"4.5-customer-leaves-while-offered", "dana", "SC(Revoked)"},
 	}},
+	{"monitor/coach/barge-in joins or switches", []cell{
+		{"6.8-coach", "ines", "SC(Invited), SC(Chatting), PU, MSG("},
+		{"6.8-intrude", "ines", "SC(Invited)+ref"},
+		{"6.8-intrude-accepted", "dana", "PU, MSG(ParticipantJoined)"},
+		{"6.8-intrude-accepted-unseen", "dana", ""},
+		{"6.8-monitor-joins-another-supervisor", "lena", "PU, MSG(ParticipantJoined)"},
+		{"6.8-switch-monitor-to-coach", "ines", "PU, MSG(Notice)"},
+		{"6.8-switch-monitor-to-coach", "dana", "PU, MSG(ParticipantJoined)"},
+		{"6.8-switch-coach-to-barge-in", "dana", "PU, MSG(ParticipantJoined)"},
+		{"6.8-switch-barge-in-to-coach", "dana", "PU, MSG(ParticipantLeft)"},
+	}},
 }
 
 // TestEveryCauseHasItsFile holds the scenes to agent-api 5.4.

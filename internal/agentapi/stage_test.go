@@ -23,6 +23,7 @@ import (
 
 	"github.com/halley-chat/halley/bayeuxclient"
 	"github.com/halley-chat/halley/internal/customerapi"
+	"github.com/halley-chat/halley/internal/directory"
 )
 
 // scene is one golden file: one thing that happens, and what everybody is told of it. What she must be told, in the notation of agent-api 4.0, stands here, taken
@@ -161,8 +162,11 @@ func (p *player) news() []bayeuxclient.Message {
 	return heard
 }
 
-// includeMessageType is a line that switches the setting on (agent-api 5.2.6).
-const includeMessageType = "with the setting includeMessageType"
+// Lines that say what is so, before anything happens.
+const (
+	includeMessageType = "with the setting includeMessageType" // agent-api 5.2.6
+	lenaSupervises     = "with lena as a supervisor too"
+)
 
 // play does what a line says, and returns the request and the answer as a file shows them. Lines are
 //
@@ -177,8 +181,13 @@ const includeMessageType = "with the setting includeMessageType"
 func (s *stage) play(line string) (request string, r reply) {
 	s.t.Helper()
 	defer synctest.Wait()
-	if line == includeMessageType {
+	switch line {
+	case includeMessageType:
 		s.Encoder.includeMessageType = true
+		return "", reply{}
+	case lenaSupervises:
+		lena := s.Directory.User(directory.UserID("lena"))
+		lena.Roles = append(slices.Clone(lena.Roles), directory.SupervisorRole)
 		return "", reply{}
 	}
 	if d, ok := strings.CutPrefix(line, "wait "); ok {
@@ -506,7 +515,7 @@ func TestGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 				if diff := cmp.Diff(string(want), string(got)); diff != "" {
-					t.Errorf("%s differs (-want +got):\n%s", name, diff)
+					t.Errorf("%s differs (-want +got); if that is right, -update writes it anew:\n%s", name, diff)
 				}
 			})
 		})
