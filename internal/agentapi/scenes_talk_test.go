@@ -57,6 +57,11 @@ var messages = []scene{
 		told: hears{"dana": "MSG(TypingStopped)", "omar": "MSG(TypingStopped)", "pat": "TypingStopped"},
 	},
 	{
+		file: "4.4-SendStopTypingNotification-without-typing", about: "Dana does not type, and says so. It is delivered all the same.",
+		given: consulting, when: `dana: SendStopTypingNotification`,
+		told: hears{"dana": "MSG(TypingStopped)", "omar": "MSG(TypingStopped)", "pat": "TypingStopped"},
+	},
+	{
 		file: "4.4-SendStartTypingToAgentsNotification", about: "Dana types something for the agents only.",
 		given: consulting, when: `dana: SendStartTypingToAgentsNotification`,
 		told: hears{"dana": "MSG(TypingStarted)", "omar": "MSG(TypingStarted)"},

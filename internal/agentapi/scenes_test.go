@@ -9,7 +9,7 @@ import (
 // scenes are all golden files, in the order of the clauses.
 func scenes() []scene {
 	all := slices.Concat(
-		logOuts, lists, checks, offers, messages, customers, leaving, completing, transfers, consultations, conferences, removals, data, reading, types, channelStates, supervision,
+		logOuts, lists, checks, offers, messages, customers, leaving, completing, transfers, consultations, conferences, removals, data, reading, types, channelStates, supervision, workbins,
 	)
 	slices.SortStableFunc(all, func(a, b scene) int { return slices.Compare(a.clause(), b.clause()) })
 	return all

@@ -101,6 +101,9 @@ func newStage(t *testing.T, sc scene) *stage {
 	for _, q := range s.Directory.Queues {
 		s.names = append(s.names, q.ID, "<queue "+q.Name+">")
 	}
+	for _, g := range s.Directory.Groups {
+		s.names = append(s.names, g.ID, "<group "+g.Name+">")
+	}
 	script := strings.Join(append(slices.Clip(sc.given), sc.when), "\n")
 	for _, name := range cast {
 		if !strings.Contains(script, name) && sc.told[name] == "" {
@@ -211,7 +214,8 @@ func (s *stage) play(line string) (request string, r reply) {
 		r = p.get(s.real("/api/v2" + rest))
 		return fmt.Sprintf("%s: GET /api/v2%s", who, rest), r
 	case verb == http.MethodPost:
-		path, body, _ := strings.Cut(rest, " ")
+		at := max(strings.Index(rest, " {"), strings.Index(rest, " [")) // a name in the path may have a blank in it
+		path, body := rest[:at], rest[at+1:]
 		r = p.post(s.real("/api/v2"+path), s.real(body))
 		return fmt.Sprintf("%s: POST /api/v2%s\n%s", who, path, body), r
 	}
@@ -352,9 +356,10 @@ func shorthand(t testing.TB, m bayeuxclient.Message) string {
 				said = append(said, "DND")
 			}
 		}
+	case "WorkbinStateChangeMessage":
+		kind, said = "workbin", []string{data.Action}
 	default:
-		kind = data.MessageType
-		said = append(said, data.Action)
+		t.Fatalf("a notification of an unknown kind: %s", m.Data)
 	}
 	if len(said) > 0 {
 		kind += "(" + strings.Join(said, " ") + ")"
