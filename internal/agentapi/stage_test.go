@@ -393,11 +393,11 @@ func (s *stage) poll() (events []jsontext.Value, summary []string) {
 }
 
 // pretty is JSON as a file shows it: indented, but what has nothing nested in it on as few lines as it takes.
-func pretty(t testing.TB, raw []byte) string {
-	t.Helper()
-	v := jsontext.Value(slices.Clone(raw))
+func (s *stage) pretty(raw []byte) string {
+	s.t.Helper()
+	v := jsontext.Value(strings.NewReplacer(s.names...).Replace(string(raw)))
 	if err := v.Indent(jsontext.WithIndent("  ")); err != nil {
-		t.Fatalf("%v: %s", err, raw)
+		s.t.Fatalf("%v: %s", err, raw)
 	}
 	var text strings.Builder
 	done := 0
@@ -454,7 +454,7 @@ func perform(t *testing.T, sc scene) []byte {
 	fmt.Fprintf(&file, "\n%s\n", request)
 	if r.body != "" {
 		s.meet(r.body)
-		fmt.Fprintf(&file, "\n%d\n%s\n", r.status, pretty(t, []byte(r.body)))
+		fmt.Fprintf(&file, "\n%d\n%s\n", r.status, s.pretty([]byte(r.body)))
 		if sc.answers == "" && (r.status != http.StatusOK || r.code() != "0") || !strings.Contains(s.named(r.body), sc.answers) {
 			t.Errorf("%s: %d %s\nwant %s", sc.when, r.status, s.named(r.body), sc.answers)
 		}
@@ -468,14 +468,14 @@ func perform(t *testing.T, sc scene) []byte {
 		for _, m := range p.news() {
 			s.meet(string(m.Data))
 			short = append(short, shorthand(t, m))
-			long = append(long, fmt.Sprintf("%s\n%s\n", m.Channel, pretty(t, m.Data)))
+			long = append(long, fmt.Sprintf("%s\n%s\n", m.Channel, s.pretty(m.Data)))
 		}
 		s.report(&file, sc, name, short, long)
 	}
 	events, short := s.poll()
 	var long []string
 	for _, e := range events {
-		long = append(long, pretty(t, e)+"\n")
+		long = append(long, s.pretty(e)+"\n")
 	}
 	if s.pat.chatID != "" {
 		s.report(&file, sc, "pat", short, long)
