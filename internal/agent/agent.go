@@ -24,6 +24,7 @@ type State struct {
 	IdleSince time.Time `json:"idleSince,omitzero"`
 	// Declined holds the chats which she rejected or let ring, and until when they are not offered to her again.
 	Declined map[string]time.Time `json:"declined,omitempty"`
+	Tally    Tally                `json:"tally,omitzero"`
 	// Leaving is set while her chats are taken back before she is logged out: nothing more comes to her.
 	Leaving bool `json:"leaving,omitzero"`
 	// Watchers are the supervisors to whom her chats are delivered, in the order in which they set it up (agent-api 6.8).

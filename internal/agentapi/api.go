@@ -155,11 +155,11 @@ func (a *API) endpoints() map[string]endpoint {
 		"/api/v2/settings":                      {get: a.settingsGroups},
 		"/api/v2/settings/{group}":              {get: a.settingsGroup},
 		"/internal-api/business-attributes":     {get: a.businessAttributes},
+		"/api/v1/stats/{id}":                    {get: a.statistics},
 
 		// What is not built says so.
 		"/api/v2/platform/contactserver/{request}": {any: notOffered("the contact server with its standard responses")},
 		"/api/v2/response-templates/{id}":          {any: notOffered("the library of standard responses")},
-		"/api/v1/stats/{id}":                       {any: notOffered("agent statistics")},
 	}
 	for _, what := range otherMedia {
 		all["/api/v2/me/"+what] = endpoint{get: none(what), post: notOffered(what)}

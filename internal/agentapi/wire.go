@@ -93,6 +93,12 @@ type workbinStateChange struct {
 	Chat        chatResource `json:"chatStateResourceV2"`
 }
 
+// statistic is a figure of an agent's day (agent-api 6.4).
+type statistic struct {
+	Statistic string  `json:"statistic"`
+	Value     float64 `json:"value"` // a number of chats, or seconds
+}
+
 // channel is a media channel of an agent (agent-api 6.3).
 type channel struct {
 	Channel   string    `json:"channel"`

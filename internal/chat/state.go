@@ -52,6 +52,7 @@ type Seat struct {
 	Oversees      bool       // she came as a supervisor, and sees what supervisors see, whatever has become of her
 	ParticipantID string
 	Nickname      string
+	JoinedAt      time.Time // when she first joined; zero: she has not
 	OfferSeq      int64     // number of the event that invited her
 	OfferDeadline time.Time // zero: none
 	InvitedBy     string    // user id of the agent who transfers, consults or invites; "": routing
@@ -204,10 +205,14 @@ func (s State) joined(p Participant) State {
 		s.customer = p
 	case Agent:
 		seat := s.Seats[p.UserID]
-		s.Seats = with(s.Seats, p.UserID, Seat{
+		is := Seat{
 			State: Chatting, Role: p.Role, Visibility: p.Visibility, Oversees: seat.Oversees || p.Role == Supervisor,
-			ParticipantID: p.ID, Nickname: p.Nickname, OfferSeq: seat.OfferSeq,
-		})
+			ParticipantID: p.ID, Nickname: p.Nickname, OfferSeq: seat.OfferSeq, JoinedAt: seat.JoinedAt,
+		}
+		if is.JoinedAt.IsZero() {
+			is.JoinedAt = s.At
+		}
+		s.Seats = with(s.Seats, p.UserID, is)
 		if p.serves() {
 			s.Phase = Active
 		}

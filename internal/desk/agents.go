@@ -345,6 +345,9 @@ func (d *Desk) changeAgents(ctx context.Context, userID string, once *Once, chan
 		}
 		at := now()
 		b := store.Batch{Agents: agents.writes()}
+		for i := range b.Agents {
+			b.Agents[i].State = b.Agents[i].State.Timed(d.local(at))
+		}
 		if len(changed) > 0 {
 			topic, data, err := d.Encoder.Channels(changed)
 			if err != nil {

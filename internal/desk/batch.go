@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/store"
 )
@@ -24,7 +25,7 @@ func (d *Desk) batch(ctx context.Context, h held, events []chat.Event, after cha
 		b.Expect = append(slices.Clone(b.Expect), store.Expect{ChatID: h.row.ID, Seq: h.state.Seq})
 		b.Work = workChanges(h.state, after)
 		b.Timers = append(slices.Clone(b.Timers), d.timerChanges(h.state, after, at)...)
-		if err := d.seatAgents(ctx, h.state, after, o, agents, at); err != nil {
+		if err := d.seatAgents(ctx, h.state, events, after, o, agents, at); err != nil {
 			return store.Batch{}, err
 		}
 		deliveries, err := d.deliveries(ctx, h.state, after, o, agents, at)
@@ -55,8 +56,8 @@ func (d *Desk) batch(ctx context.Context, h held, events []chat.Event, after cha
 }
 
 // seatAgents notes in the agents' rows who got hold of the chat and who let go of it, so that capacity and the list of an agent's chats
-// are right in the same commit.
-func (d *Desk) seatAgents(ctx context.Context, before, after chat.State, o order, agents *roster, at time.Time) error {
+// are right in the same commit; and what she has done today.
+func (d *Desk) seatAgents(ctx context.Context, before chat.State, events []chat.Event, after chat.State, o order, agents *roster, at time.Time) error {
 	users := slices.Collect(maps.Keys(before.Seats))
 	for id := range after.Seats {
 		if _, ok := before.Seats[id]; !ok {
@@ -66,12 +67,19 @@ func (d *Desk) seatAgents(ctx context.Context, before, after chat.State, o order
 	slices.Sort(users)
 	for _, id := range users {
 		was, is := before.Seats[id], after.Seats[id]
-		if was.Live() == is.Live() && was.Counts() == is.Counts() {
+		moved := was.Live() != is.Live() || was.Counts() != is.Counts()
+		score := scored(was, is, lastMove(events, id), after.At)
+		if !moved && score == (agent.Tally{}) {
 			continue
 		}
 		row, err := agents.row(ctx, id)
 		if err != nil {
 			return err
+		}
+		agents.touched(id)
+		row.State.Tally = row.State.Tally.Plus(score, d.local(at))
+		if !moved {
+			continue // she has accepted, in a commit that changes her row in any case
 		}
 		if gets := is.Live() && !was.Live() || is.Counts() && !was.Counts(); gets && o.admit != nil {
 			if err := o.admit(row.State); err != nil {
@@ -87,7 +95,6 @@ func (d *Desk) seatAgents(ctx context.Context, before, after chat.State, o order
 		if declined(o.action, was) {
 			row.State = row.State.Decline(after.ID, at.Add(d.Settings.DeclinePause))
 		}
-		agents.touched(id)
 	}
 	return nil
 }

@@ -51,22 +51,23 @@ type Encoder interface {
 
 // Settings are the desk's policies. DefaultSettings gives the documented ones.
 type Settings struct {
-	OfferTimeout     time.Duration // an unanswered offer goes back to the queue
-	AskTimeout       time.Duration // a Consult or Invite through a queue for which nobody had time is over
-	DeclinePause     time.Duration // a rejected or expired offer is not made to that agent again for so long, or until she goes Ready anew
-	TypingTimeout    time.Duration // a typing state nobody renews ends
-	DispositionKey   string        // userData key of SetDisposition when the request names none
-	LeastLoadedFirst bool          // false: the agent who has been idle longest
-	FeedRetention    time.Duration // how long notifications are kept
-	AnswerRetention  time.Duration // how long answers are kept under their idempotency key
-	CachedChats      int           // chats kept in memory; others are read from their log when needed
+	OfferTimeout     time.Duration  // an unanswered offer goes back to the queue
+	AskTimeout       time.Duration  // a Consult or Invite through a queue for which nobody had time is over
+	DeclinePause     time.Duration  // a rejected or expired offer is not made to that agent again for so long, or until she goes Ready anew
+	TypingTimeout    time.Duration  // a typing state nobody renews ends
+	DispositionKey   string         // userData key of SetDisposition when the request names none
+	LeastLoadedFirst bool           // false: the agent who has been idle longest
+	FeedRetention    time.Duration  // how long notifications are kept
+	AnswerRetention  time.Duration  // how long answers are kept under their idempotency key
+	CachedChats      int            // chats kept in memory; others are read from their log when needed
+	Zone             *time.Location // whose days agents' statistics are of
 }
 
 // DefaultSettings returns the documented defaults.
 func DefaultSettings() Settings {
 	return Settings{
 		OfferTimeout: 30 * time.Second, AskTimeout: 2 * time.Minute, DeclinePause: time.Minute, TypingTimeout: 30 * time.Second, DispositionKey: "DispositionCode",
-		FeedRetention: 24 * time.Hour, AnswerRetention: 24 * time.Hour, CachedChats: 10_000,
+		FeedRetention: 24 * time.Hour, AnswerRetention: 24 * time.Hour, CachedChats: 10_000, Zone: time.UTC,
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/halley-chat/halley/internal/adminapi"
 	"github.com/halley-chat/halley/internal/agentapi"
@@ -158,7 +159,7 @@ func (s *Server) wire() (err error) {
 	encoder.SuggestQueues(s.directory.Queues)
 	s.desk, err = desk.New(desk.Config{
 		Node:  node,
-		Store: s.store, Bus: s.bus, Directory: s.directory, Encoder: encoder, Settings: s.deskSettings(), Logger: s.log,
+		Store: s.store, Bus: s.bus, Directory: s.directory, Encoder: encoder, Settings: s.deskSettings(zone), Logger: s.log,
 	})
 	if err != nil {
 		return err
@@ -188,11 +189,11 @@ func (s *Server) wire() (err error) {
 	return err
 }
 
-func (s *Server) deskSettings() desk.Settings {
+func (s *Server) deskSettings(zone *time.Location) desk.Settings {
 	d := desk.DefaultSettings()
 	d.OfferTimeout, d.DeclinePause, d.LeastLoadedFirst = s.cfg.Routing.OfferTimeout, s.cfg.Routing.DeclinePause, s.cfg.Routing.LeastLoadedFirst
 	d.AskTimeout = s.cfg.Routing.AskTimeout
-	d.DispositionKey = s.cfg.Agent.DispositionKey
+	d.DispositionKey, d.Zone = s.cfg.Agent.DispositionKey, zone
 	d.FeedRetention, d.AnswerRetention = s.cfg.FeedRetention, s.cfg.KeyRetention
 	return d
 }
