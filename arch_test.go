@@ -31,6 +31,8 @@ var mayImport = []line{
 	{"bayeux/conformance/", []string{"bayeux/conformance"}}, // it judges from outside
 	{"bayeuxclient", []string{"bayeux/binary"}},
 
+	{"docs", nil}, // the descriptions of the API, for whoever serves or checks them
+
 	// Pure: no I/O, no clock.
 	{"internal/agent", nil},
 	{"internal/chat", nil},
@@ -54,6 +56,8 @@ var mayImport = []line{
 	{"internal/webui", nil},
 	{"internal/customer", nil},
 	{"internal/probe", nil},
+
+	{"internal/described", []string{"docs", "internal/store"}}, // for tests
 
 	// All together.
 	{"internal/line", nil}, // for tests
@@ -119,6 +123,26 @@ func TestTheTableOfImportsIsInOrder(t *testing.T) {
 		for _, a := range l.imports {
 			if !slices.ContainsFunc(mayImport[:i+1], func(above line) bool { return covers(a, strings.TrimSuffix(above.pkg, "/")) }) {
 				t.Errorf("%s may import %s, which does not stand above it", l.pkg, a)
+			}
+		}
+	}
+}
+
+// What only tests need is not in the program.
+func TestTheProgramHasNothingForTests(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/halley").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, module+"internal/server") {
+		t.Fatalf("go list tells nothing of the program: %d packages", len(deps))
+	}
+	for _, d := range deps {
+		for _, unwanted := range []string{"github.com/getkin/", "github.com/google/go-cmp", "pgregory.net/rapid", "go.uber.org/goleak", module + "internal/described"} {
+			if strings.HasPrefix(d, unwanted) {
+				t.Errorf("the program has %s in it", d)
 			}
 		}
 	}

@@ -34,10 +34,19 @@ type API struct {
 // New makes the API.
 func New(cfg Config) *API {
 	a := &API{Config: cfg, mux: http.NewServeMux()}
-	a.mux.Handle("GET /api/admin/agents/{id}/deliveries", a.handle(a.deliveries))
-	a.mux.Handle("/api/admin/agents/{id}/deliveries", a.handle(func(*http.Request) (any, error) { return nil, errMethod }))
+	for path, get := range a.endpoints() {
+		a.mux.Handle("GET "+path, a.handle(get))
+		a.mux.Handle(path, a.handle(func(*http.Request) (any, error) { return nil, errMethod }))
+	}
 	a.mux.Handle("/", a.handle(func(*http.Request) (any, error) { return nil, errNothingHere }))
 	return a
+}
+
+// endpoints is the table of everything that is served, to GET.
+func (a *API) endpoints() map[string]func(*http.Request) (any, error) {
+	return map[string]func(*http.Request) (any, error){
+		"/api/admin/agents/{id}/deliveries": a.deliveries,
+	}
 }
 
 // Handler serves everything below /api/admin.

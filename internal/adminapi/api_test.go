@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/halley-chat/halley/internal/auth"
+	"github.com/halley-chat/halley/internal/described"
 	"github.com/halley-chat/halley/internal/desk"
 	"github.com/halley-chat/halley/internal/directory"
 	"github.com/halley-chat/halley/internal/store"
@@ -58,7 +59,7 @@ func open(t *testing.T) *house {
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	who := auth.New(auth.Config{Store: db, Directory: d, TrustLoopback: true, Logger: logger})
 	api := New(Config{Store: db, Auth: who, Directory: d, Logger: logger})
-	return &house{t: t, api: api.Handler(), store: db, dana: d.UserByName("dana")}
+	return &house{t: t, api: described.Handler(t, api.Handler()), store: db, dana: d.UserByName("dana")}
 }
 
 func (h *house) ask(method, target, user string) (*httptest.ResponseRecorder, deliveryList) {

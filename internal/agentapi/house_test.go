@@ -25,6 +25,7 @@ import (
 	"github.com/halley-chat/halley/internal/auth"
 	"github.com/halley-chat/halley/internal/bus"
 	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/described"
 	"github.com/halley-chat/halley/internal/desk"
 	"github.com/halley-chat/halley/internal/directory"
 	"github.com/halley-chat/halley/internal/store/sqlite"
@@ -118,10 +119,11 @@ func newStore(t testing.TB) string {
 	return dir
 }
 
-// house is the API over a real desk and a real store, behind a real HTTP server.
+// house is the API over a real desk and a real store, behind a real HTTP server. What it says is held to the descriptions.
 type house struct {
 	*API
 	t      testing.TB
+	judged http.Handler // the API's
 	server *httptest.Server
 }
 
@@ -129,7 +131,7 @@ type house struct {
 func open(t testing.TB, tune func(*Settings)) *house {
 	t.Helper()
 	h := build(t, tune)
-	h.server = httptest.NewServer(h.Handler())
+	h.server = httptest.NewServer(h.judged)
 	return h
 }
 
@@ -145,7 +147,7 @@ func build(t testing.TB, tune func(*Settings)) *house {
 	local, encoder := bus.NewLocal(), NewEncoder(testBase, false, berlin)
 	encoder.SuggestQueues(d.Queues)
 	work, err := desk.New(desk.Config{
-		Node: "1", Store: db, Bus: local, Directory: d, Encoder: encoder, Settings: desk.DefaultSettings(), Logger: logger,
+		Node: "1", Store: described.Store(t, db), Bus: local, Directory: d, Encoder: encoder, Settings: desk.DefaultSettings(), Logger: logger,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +166,7 @@ func build(t testing.TB, tune func(*Settings)) *house {
 	if err := errors.Join(work.Start(t.Context()), who.Start(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	h := &house{API: api, t: t}
+	h := &house{API: api, t: t, judged: described.Handler(t, api.Handler())}
 	t.Cleanup(func() {
 		if err := api.Shutdown(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)

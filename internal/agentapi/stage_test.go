@@ -23,6 +23,7 @@ import (
 
 	"github.com/halley-chat/halley/bayeuxclient"
 	"github.com/halley-chat/halley/internal/customerapi"
+	"github.com/halley-chat/halley/internal/described"
 	"github.com/halley-chat/halley/internal/directory"
 )
 
@@ -93,8 +94,8 @@ func newStage(t *testing.T, sc scene) *stage {
 	s := &stage{house: build(t, nil), agents: map[string]*player{}, seen: map[string]int{}}
 	customers := customerapi.New(customerapi.Config{Desk: s.Desk, Directory: s.Directory, Settings: customerapi.Settings{MaxBody: 1 << 16}, Logger: s.Logger})
 	mux := http.NewServeMux()
-	mux.Handle("/genesys/", customers.Handler())
-	mux.Handle("/", s.Handler())
+	mux.Handle("/genesys/", described.Handler(s.t, customers.Handler()))
+	mux.Handle("/", s.judged)
 	for _, u := range s.Directory.Users {
 		s.names = append(s.names, u.ID, "<"+u.Name+">")
 	}

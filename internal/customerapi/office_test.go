@@ -21,6 +21,7 @@ import (
 	"github.com/halley-chat/halley/internal/agentapi"
 	"github.com/halley-chat/halley/internal/bus"
 	"github.com/halley-chat/halley/internal/chat"
+	"github.com/halley-chat/halley/internal/described"
 	"github.com/halley-chat/halley/internal/desk"
 	"github.com/halley-chat/halley/internal/directory"
 	"github.com/halley-chat/halley/internal/store/sqlite"
@@ -98,7 +99,7 @@ func open(t *testing.T, tune ...func(*Settings)) *office {
 	local := bus.NewLocal()
 	o.desk, err = desk.New(desk.Config{
 		Node:  "1",
-		Store: db, Bus: local, Directory: dir, Settings: desk.DefaultSettings(), Logger: logger,
+		Store: described.Store(t, db), Bus: local, Directory: dir, Settings: desk.DefaultSettings(), Logger: logger,
 		Encoder: agentapi.NewEncoder("http://chat.example.com/api/v2", false, time.UTC),
 	})
 	if err != nil {
@@ -126,7 +127,7 @@ func open(t *testing.T, tune ...func(*Settings)) *office {
 		f(&settings)
 	}
 	o.api = New(Config{Desk: o.desk, Directory: dir, Settings: settings, Logger: logger})
-	o.handler = o.api.Handler()
+	o.handler = described.Handler(t, o.api.Handler())
 	return o
 }
 

@@ -27,7 +27,9 @@ func (s *Server) probes() []route {
 	}
 }
 
-func (s *Server) metricsRoute() route { return route{"/metrics", false, s.metrics.Handler()} }
+func (s *Server) metricsRoute() route {
+	return route{"/metrics", false, readOnly(s.metrics.Handler().ServeHTTP)}
+}
 
 // readyz says whether requests should come here: not while the server stops, and not while the store can't be read or written.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {

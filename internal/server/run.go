@@ -76,6 +76,9 @@ func (s *Server) httpServers() map[net.Listener]*http.Server {
 		}
 	}
 	first := serve(s.routes())
+	if s.opt.AroundHandler != nil {
+		first.Handler = s.opt.AroundHandler(first.Handler)
+	}
 	s.agents.Bayeux().Track(first)
 	servers := map[net.Listener]*http.Server{s.listener: first}
 	if s.ops != nil {

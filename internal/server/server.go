@@ -30,6 +30,7 @@ import (
 	"github.com/halley-chat/halley/internal/desk"
 	"github.com/halley-chat/halley/internal/directory"
 	"github.com/halley-chat/halley/internal/probe"
+	"github.com/halley-chat/halley/internal/store"
 	"github.com/halley-chat/halley/internal/store/sqlite"
 	"github.com/halley-chat/halley/internal/telemetry"
 	"github.com/halley-chat/halley/internal/webui"
@@ -40,6 +41,10 @@ type Options struct {
 	Logger *slog.Logger    // nil: none
 	Out    io.Writer       // gets the links of the demo; nil: nobody
 	Build  telemetry.Build // what /version tells
+
+	// For tests that look at everything: what is put round the handler of the first listener, and round the store that commits go to. nil: nothing.
+	AroundHandler func(http.Handler) http.Handler
+	AroundStore   func(store.Store) store.Store
 }
 
 // Addrs are the addresses a server really listens on.
@@ -159,7 +164,7 @@ func (s *Server) wire() (err error) {
 	encoder.SuggestQueues(s.directory.Queues)
 	s.desk, err = desk.New(desk.Config{
 		Node:  node,
-		Store: s.store, Bus: s.bus, Directory: s.directory, Encoder: encoder, Settings: s.deskSettings(zone), Logger: s.log,
+		Store: s.aroundStore(), Bus: s.bus, Directory: s.directory, Encoder: encoder, Settings: s.deskSettings(zone), Logger: s.log,
 	})
 	if err != nil {
 		return err
@@ -187,6 +192,13 @@ func (s *Server) wire() (err error) {
 	s.metrics.Register(s.figures())
 	s.page, err = webui.New(s.startPage())
 	return err
+}
+
+func (s *Server) aroundStore() store.Store {
+	if s.opt.AroundStore == nil {
+		return s.store
+	}
+	return s.opt.AroundStore(s.store)
 }
 
 func (s *Server) deskSettings(zone *time.Location) desk.Settings {

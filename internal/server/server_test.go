@@ -19,6 +19,7 @@ import (
 
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/config"
+	"github.com/halley-chat/halley/internal/described"
 	"github.com/halley-chat/halley/internal/store"
 	"github.com/halley-chat/halley/internal/telemetry"
 )
@@ -55,6 +56,8 @@ type running struct {
 
 func run(t *testing.T, cfg config.Config, opt Options) *running {
 	t.Helper()
+	opt.AroundHandler = func(h http.Handler) http.Handler { return described.Handler(t, h) }
+	opt.AroundStore = func(st store.Store) store.Store { return described.Store(t, st) }
 	s, err := New(cfg, opt)
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +180,7 @@ func TestOperationsAreServed(t *testing.T) {
 			t.Errorf("HEAD %s: %d %q", path, resp.StatusCode, body)
 		}
 		for _, method := range []string{"POST", "TRACE", "DELETE", "BREW"} {
-			if resp, _ := fetch(t, method, srv.URL+path); path != "/metrics" && (resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "GET, HEAD") {
+			if resp, _ := fetch(t, method, srv.URL+path); resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "GET, HEAD" {
 				t.Errorf("%s %s: %d, Allow %q", method, path, resp.StatusCode, resp.Header.Get("Allow"))
 			}
 		}

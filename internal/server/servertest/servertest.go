@@ -8,20 +8,24 @@
 //	dana.Accept()
 //	dana.WaitText("hello")
 //
-// Whatever goes wrong fails the test at once, with what was expected. Everything that is started ends with the test.
+// Whatever goes wrong fails the test at once, with what was expected. So does an answer or a notification that docs/openapi.yaml or docs/asyncapi.yaml does not
+// describe, whoever asked for it. Everything that is started ends with the test.
 package servertest
 
 import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/halley-chat/halley/internal/config"
+	"github.com/halley-chat/halley/internal/described"
 	"github.com/halley-chat/halley/internal/server"
+	"github.com/halley-chat/halley/internal/store"
 	"github.com/halley-chat/halley/internal/telemetry"
 )
 
@@ -62,7 +66,11 @@ func Start(t testing.TB, change ...func(*config.Config)) *Server {
 
 func (s *Server) start(t testing.TB) {
 	t.Helper()
-	srv, err := server.New(s.cfg, server.Options{Logger: s.log, Build: telemetry.Build{Version: "test"}})
+	srv, err := server.New(s.cfg, server.Options{
+		Logger: s.log, Build: telemetry.Build{Version: "test"},
+		AroundHandler: func(h http.Handler) http.Handler { return described.Handler(t, h) },
+		AroundStore:   func(st store.Store) store.Store { return described.Store(t, st) },
+	})
 	if err != nil {
 		t.Fatalf("servertest: %v", err)
 	}
