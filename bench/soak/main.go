@@ -34,7 +34,8 @@ func run(ctx context.Context, args []string) error {
 	// Interrupted, it says what it has found so far.
 	report, err := load.Run(context.WithoutCancel(ctx), load.Options{
 		Binary: *binary, Agents: 20, Window: 1, Rate: load.PerSecond(*rate), Duration: *length, WebSocket: 0.5, Ack: 0.5, Replies: 0.3, Typing: 0.2,
-		Transfers: 0.05, Requeues: 0.05, Meetings: 0.05, Asks: 0.3, Joins: 0.5, Removals: 0.3, Texts: 40, Poll: 2 * time.Second, Patience: time.Minute, Stopping: load.ByTerm, Seed: 1,
+		Supervisors: -1, Transfers: 0.05, Requeues: 0.05, Meetings: 0.05, Asks: 0.3, Joins: 0.5, Removals: 0.3,
+		Texts: 40, Poll: 2 * time.Second, Patience: time.Minute, Stopping: load.ByTerm, Seed: 1,
 	}, ctx.Done())
 	if err != nil {
 		return err

@@ -25,6 +25,8 @@ type agent struct {
 	user User
 	id   string // of the user
 
+	supervises bool // others, and serves no customers herself
+
 	transport string
 	ack       bool
 
@@ -72,9 +74,13 @@ func (r *refusal) Error() string {
 }
 
 // newAgent logs a user in, opens her session and makes her ready.
-func (r *run) newAgent(ctx context.Context, u User, transport string, ack bool) (_ *agent, err error) {
-	a := &agent{run: r, user: u, ack: ack, transport: transport, view: newView(ack), marks: map[string]time.Time{}, changed: make(chan struct{})}
+func (r *run) newAgent(ctx context.Context, u User, transport string, ack, supervises bool) (_ *agent, err error) {
+	a := &agent{
+		run: r, user: u, supervises: supervises, ack: ack, transport: transport,
+		view: newView(ack), marks: map[string]time.Time{}, changed: make(chan struct{}),
+	}
 	a.audit.mayRepeat = !ack
+	a.view.gaps = r.opt.Supervisors > 0
 	if a.jar, err = cookiejar.New(nil); err != nil {
 		return nil, err
 	}
@@ -167,6 +173,9 @@ func (a *agent) told(m bayeuxclient.Message) {
 	for _, w := range n.wrong {
 		a.run.count(&a.run.wrongViews, "%s: %s", a.user.Name, w)
 	}
+	for _, index := range n.missing {
+		a.run.later(func(ctx context.Context) { a.checkGap(ctx, n.chatID, index) })
+	}
 	for _, text := range n.texts {
 		a.run.arrived(text, now)
 	}
@@ -183,6 +192,8 @@ func (a *agent) act(n news, now time.Time) {
 		return // somebody else's chat
 	}
 	switch {
+	case a.supervises:
+		a.oversee(n)
 	case n.history:
 		a.took(n.chatID, "Accept", now, stepAccept)
 		r.floor.enter(n.chatID, a)
@@ -377,8 +388,11 @@ func (a *agent) leave(ctx context.Context) {
 	a.mu.Unlock()
 	for id, state := range chats {
 		operation := "Complete"
-		if state == stateInvited {
+		switch {
+		case state == stateInvited:
 			operation = "Reject"
+		case a.supervises:
+			operation = "Leave"
 		}
 		_ = a.operate(ctx, id, operation, nil) // somebody else may have done so
 	}

@@ -17,15 +17,21 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// supervisors of every server.
+const supervisors = 2
+
 // options are those of a short load with users of the server's.
 func options(server string, agents int) load.Options {
 	o := load.Options{
-		Server: server, Service: "support", Agents: agents, Customers: 2 * agents, Rate: 100, Window: 8, Duration: 2 * time.Second,
+		Server: server, Service: "support", Agents: agents, Supervisors: supervisors, Customers: 2 * agents, Rate: 100, Window: 8, Duration: 2 * time.Second,
 		WebSocket: 0.5, Ack: 0.5, Replies: 0.3, Typing: 0.2, Transfers: 0.1, Requeues: 0.2, Meetings: 0.3, Asks: 0.5, Joins: 0.5, Removals: 0.5, Texts: 3, Poll: 200 * time.Millisecond,
 		Patience: servertest.Patience, Stopping: load.ByBoth, Seed: 1,
 	}
 	for i := range agents {
 		o.Users = append(o.Users, load.User{Name: fmt.Sprintf("agent-%d", i), Password: config.DemoPassword})
+	}
+	for i := range supervisors {
+		o.Users = append(o.Users, load.User{Name: fmt.Sprintf("supervisor-%d", i), Password: config.DemoPassword})
 	}
 	return o
 }
@@ -38,6 +44,9 @@ func start(t *testing.T, agents int) *servertest.Server {
 		c.Users, c.Groups = nil, nil
 		for i := range agents {
 			c.Users = append(c.Users, config.User{Name: fmt.Sprintf("agent-%d", i), Queues: []string{"support"}, Capacity: &room, PasswordHash: hash})
+		}
+		for i := range supervisors {
+			c.Users = append(c.Users, config.User{Name: fmt.Sprintf("supervisor-%d", i), Roles: []string{"supervisor"}, PasswordHash: hash})
 		}
 	})
 }
@@ -77,8 +86,8 @@ func TestPromisesAreKept(t *testing.T) {
 			if report.Answered == 0 || report.Delivery.Notifications < report.Answered || report.Step("send").Count == 0 || report.Step("notify").Count == 0 {
 				t.Errorf("hardly anything happened: %+v", report)
 			}
-			if c := report.Chats; c.Transfers+c.Requeues == 0 || c.Conferences+c.Consultations == 0 || c.Asks == 0 {
-				t.Errorf("hardly any chat was handed on, or no colleague found through the queue: %+v", c)
+			if c := report.Chats; c.Transfers+c.Requeues == 0 || c.Conferences+c.Consultations == 0 || c.Asks == 0 || c.Supervised == 0 {
+				t.Errorf("hardly any chat was handed on, no colleague found through the queue, or nobody supervised: %+v", c)
 			}
 			if o.Cut > 0 && (report.Faults.Cuts == 0 || report.Faults.Breaks == 0) || o.Pause > 0 && report.Faults.Pauses == 0 {
 				t.Errorf("there were no faults: %+v", report.Faults)
@@ -144,6 +153,7 @@ func TestBrokenPromisesAreFound(t *testing.T) {
 			proxy := httptest.NewServer(&tamperer{to: srv.URL, tamper: tc.tamper, done: done})
 			t.Cleanup(proxy.Close)
 			o := options(proxy.URL, 1)
+			o.Supervisors = 0
 			o.WebSocket, o.Meetings, o.Requeues, o.Transfers, o.Customers, o.Replies, o.Typing, o.Texts = 0, 0, 0, 0, 1, 0, 0, 500
 			o.Ack = 0
 			if tc.ack {

@@ -21,24 +21,26 @@ type Options struct {
 	Queue   string // of Server, to which chats of Service come; empty: named as Service is
 	PID     int    // process of Server, to tell what it costs; 0: unknown
 
-	Agents    int
-	Customers int           // chats at the same time; 0: three for each agent
-	Rate      PerSecond     // texts, of customers and agents together; 0: as fast as it goes
-	Window    int           // texts under way when it goes as fast as it can
-	Duration  time.Duration // from when all chats are under way
-	WebSocket float64       // share of the agents; the others poll
-	Ack       float64       // share of the agents with the acknowledgement extension
-	Replies   float64       // share of the texts that are agents'
-	Typing    float64       // share of the customers' texts that are announced by typing
-	Transfers float64       // share of the chats that are transferred to another agent half-way
-	Requeues  float64       // share of the chats that are transferred to their queue half-way
-	Meetings  float64       // share of the chats to which another agent is invited half-way, and as many in which one is consulted
-	Asks      float64       // share of these in which routing finds the other agent, in the queue
-	Joins     float64       // share of the consulted agents who are made known to the customer
-	Removals  float64       // share of the agents called in who are sent away; the others leave
-	Texts     int           // in a chat, on average
-	Poll      time.Duration // how often a customer's client asks for news
-	Patience  time.Duration // for anything that should happen at once
+	Agents int
+	// Supervisors each watch three agents; their users follow those of the agents. Negative: one for every ten agents of the server that is started, else none.
+	Supervisors int
+	Customers   int           // chats at the same time; 0: three for each agent
+	Rate        PerSecond     // texts, of customers and agents together; 0: as fast as it goes
+	Window      int           // texts under way when it goes as fast as it can
+	Duration    time.Duration // from when all chats are under way
+	WebSocket   float64       // share of the agents; the others poll
+	Ack         float64       // share of the agents with the acknowledgement extension
+	Replies     float64       // share of the texts that are agents'
+	Typing      float64       // share of the customers' texts that are announced by typing
+	Transfers   float64       // share of the chats that are transferred to another agent half-way
+	Requeues    float64       // share of the chats that are transferred to their queue half-way
+	Meetings    float64       // share of the chats to which another agent is invited half-way, and as many in which one is consulted
+	Asks        float64       // share of these in which routing finds the other agent, in the queue
+	Joins       float64       // share of the consulted agents who are made known to the customer
+	Removals    float64       // share of the agents called in who are sent away; the others leave
+	Texts       int           // in a chat, on average
+	Poll        time.Duration // how often a customer's client asks for news
+	Patience    time.Duration // for anything that should happen at once
 
 	Cut      PerSecond     // agents whose connections are reset
 	Pause    time.Duration // one agent in ten does not read for so long, in turns; 0: none
@@ -72,6 +74,12 @@ func (o Options) complete() Options {
 	if o.Customers == 0 {
 		o.Customers = 3 * o.Agents
 	}
+	if o.Supervisors < 0 {
+		o.Supervisors = 0
+		if o.Server == "" {
+			o.Supervisors = (o.Agents + 9) / 10
+		}
+	}
 	if o.Queue == "" {
 		o.Queue = o.Service
 	}
@@ -91,7 +99,7 @@ func (o Options) Check() error {
 		return nil
 	}
 	return errors.Join(
-		within("agents", o.Agents, 1, maxAgents), within("customers", o.Customers, 1, maxCustomers), within("rate", float64(o.Rate), 0, maxRate),
+		within("agents", o.Agents, 1, maxAgents), within("supervisors", o.Supervisors, 0, maxAgents), within("customers", o.Customers, 1, maxCustomers), within("rate", float64(o.Rate), 0, maxRate),
 		within("window", o.Window, 1, maxWindow), within("texts", o.Texts, 1, 1000),
 		within("duration", o.Duration, time.Second, 7*24*time.Hour), within("poll", o.Poll, 10*time.Millisecond, 30*time.Second),
 		within("pause", o.Pause, 0, 10*time.Minute), within("patience", o.Patience, time.Second, time.Hour),
@@ -113,8 +121,9 @@ func (o Options) checkServer() error {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Errorf("server: %q is not a server's address: give one such as http://127.0.0.1:8080", o.Server)
-	case len(o.Users) < o.Agents:
-		return fmt.Errorf("users: %d agents cannot log in as %d users: name more of them, or take fewer agents", o.Agents, len(o.Users))
+	case len(o.Users) < o.Agents+o.Supervisors:
+		return fmt.Errorf("users: %d agents and %d supervisors cannot log in as %d users: name more of them, or take fewer",
+			o.Agents, o.Supervisors, len(o.Users))
 	case o.Service == "":
 		return errors.New("service: name a chat service of the server, such as support")
 	case o.Restart > 0:

@@ -50,9 +50,10 @@ type Chats struct {
 	Requeues      int64 `json:"requeues"`  // transfers to the queue
 	Conferences   int64 `json:"conferences"`
 	Consultations int64 `json:"consultations"`
-	Asks          int64 `json:"asks"`     // of these two: through the queue, and somebody came
-	Joins         int64 `json:"joins"`    // consultations that became conferences
-	Removals      int64 `json:"removals"` // colleagues who were sent away
+	Asks          int64 `json:"asks"`       // of these two: through the queue, and somebody came
+	Joins         int64 `json:"joins"`      // consultations that became conferences
+	Removals      int64 `json:"removals"`   // colleagues who were sent away
+	Supervised    int64 `json:"supervised"` // that supervisors were brought into
 }
 
 // Faults are what was done to the server and the connections.
@@ -74,6 +75,7 @@ func (r *run) report(began time.Time, took time.Duration, costs Costs) *Report {
 		Chats: Chats{
 			Begun: r.chats.Load(), Completed: r.completed.Load(), Transfers: r.transfers.Load(), Requeues: r.requeues.Load(),
 			Conferences: r.conferences.Load(), Consultations: r.consultations.Load(), Asks: r.asks.Load(), Joins: r.joins.Load(), Removals: r.removals.Load(),
+			Supervised: r.supervised.Load(),
 		},
 		LostSessions: r.lostSessions.Load(), WrongViews: r.wrongViews.Load(), Failures: r.failures.Load(),
 		Faults: Faults{r.cuts.Load(), r.pauses.Load(), r.kills.Load(), r.terms.Load(), r.breaks.Load()},
@@ -120,8 +122,8 @@ func (p *Report) Text(w io.Writer) error {
 	c := p.Chats
 	fmt.Fprintf(&b, "texts: %d of %d answered, %.1f/s; chats: %d begun, %d completed, %d transferred to an agent, %d to the queue\n",
 		p.Answered, p.Texts, p.Rate, c.Begun, c.Completed, c.Transfers, c.Requeues)
-	fmt.Fprintf(&b, "conferences: %d invited, %d out of %d consultations; %d colleagues found through the queue, %d sent away\n",
-		c.Conferences, c.Joins, c.Consultations, c.Asks, c.Removals)
+	fmt.Fprintf(&b, "conferences: %d invited, %d out of %d consultations; %d colleagues found through the queue, %d sent away; %d times supervised\n",
+		c.Conferences, c.Joins, c.Consultations, c.Asks, c.Removals, c.Supervised)
 	if f := p.Faults; f.Cuts+f.Pauses+f.Kills+f.Terms+f.Breaks > 0 {
 		fmt.Fprintf(&b, "faults: %d cuts, %d pauses, %d kills, %d stops; clients noticed %d breaks\n", f.Cuts, f.Pauses, f.Kills, f.Terms, f.Breaks)
 	}

@@ -55,7 +55,7 @@ type run struct {
 	histogram [steps]histogram
 
 	texts, answeredTexts, chats, completed, transfers, conferences, consultations atomic.Int64
-	requeues, asks, joins, removals                                               atomic.Int64
+	requeues, asks, joins, removals, supervised                                   atomic.Int64
 	keys, breaks, cuts, pauses, kills, terms, refusals                            atomic.Int64
 	lostSessions, wrongViews, failures                                            atomic.Int64
 
@@ -96,7 +96,7 @@ func Run(ctx context.Context, opt Options, stop <-chan struct{}) (_ *Report, err
 
 // comeIn brings all agents in, some at a time: the first log-in of each costs the server a password hash.
 func (r *run) comeIn() error {
-	agents := make([]*agent, r.opt.Agents)
+	agents := make([]*agent, r.opt.Agents+r.opt.Supervisors)
 	g, ctx := errgroup.WithContext(r.ctx)
 	g.SetLimit(8)
 	polls, acks := 0, [2]int{}
@@ -109,7 +109,7 @@ func (r *run) comeIn() error {
 		ack := nth(acks[kind], r.opt.Ack)
 		acks[kind]++
 		g.Go(func() (err error) {
-			agents[i], err = r.newAgent(ctx, r.target.users[i], transport, ack)
+			agents[i], err = r.newAgent(ctx, r.target.users[i], transport, ack, i >= r.opt.Agents)
 			return err
 		})
 	}
@@ -121,6 +121,9 @@ func (r *run) comeIn() error {
 	}
 	if err == nil && r.opt.Requeues+r.opt.Asks > 0 {
 		err = r.findQueue()
+	}
+	if err == nil {
+		err = r.supervise(r.ctx)
 	}
 	return err
 }

@@ -106,6 +106,11 @@ func launch(ctx context.Context, o Options) (_ *target, err error) {
 		t.users = append(t.users, u)
 		fmt.Fprintf(&text, "  - {name: %s, queues: [%s], capacity: %d}\n", u.Name, ownService, capacity)
 	}
+	for i := range o.Supervisors {
+		u := User{Name: fmt.Sprintf("supervisor-%04d", i+1), Password: config.DemoPassword}
+		t.users = append(t.users, u)
+		fmt.Fprintf(&text, "  - {name: %s, roles: [supervisor]}\n", u.Name)
+	}
 	if err := os.WriteFile(settings, []byte(text.String()), 0o600); err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (c *conversation) turn(id string) {
 	if len(in) == 0 {
 		return
 	}
-	a, other := in[0], r.agents[c.rnd.IntN(len(r.agents))]
+	a, other := in[0], r.workers()[c.rnd.IntN(r.opt.Agents)]
 	_ = a.operate(r.ctx, id, "UpdateUserData", map[string]any{"userData": map[string]any{offeredKey: "yes", "order": strconv.Itoa(c.rnd.IntN(1e6))}})
 	switch what := r.opt.draw(c.rnd); what {
 	case toAgent:

@@ -25,6 +25,7 @@ func live(state string) bool {
 // view is what a desktop makes of the notifications of one session: the chats with all that is shown of them.
 type view struct {
 	exact bool // nothing may come twice
+	gaps  bool // there may be messages that only supervisors see
 	seed  maphash.Seed
 	chats map[string]*chatView
 	asked map[int64]string // referenceIds answered over REST, by what was asked, until their notification comes
@@ -49,6 +50,7 @@ type news struct {
 	alone    bool              // Chatting, and the customer has gone
 	history  bool              // the transcript after Accept
 	texts    []string          // of customers, new
+	missing  []int64           // indexes of messages that have not come, and may be nothing for her
 	dnd      string            // of the chat channel
 	wrong    []string          // what should not be
 }
@@ -175,6 +177,10 @@ func (v *view) addMessages(messages []jsontext.Value, n *news) {
 		switch {
 		case again && v.exact:
 			n.complain("chat %s: message %d after %d", n.chatID, m.Index, c.last)
+		case !again && c.history && v.gaps:
+			for i := c.last + 1; i < m.Index; i++ {
+				n.missing = append(n.missing, i)
+			}
 		case !again && c.history && m.Index != c.last+1:
 			n.complain("chat %s: message %d after %d: lost in between", n.chatID, m.Index, c.last)
 		}
