@@ -3,6 +3,7 @@ package agentapi
 import (
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/desk"
+	"github.com/halley-chat/halley/internal/store"
 )
 
 // workbins answers GET /me/workbins: those that the agent sees (agent-api 6.9).
@@ -20,15 +21,8 @@ func (a *API) workbin(c *call) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	offset, err := c.number("offset")
-	if err != nil {
-		return nil, err
-	}
-	limit, err := c.number("limit")
-	if err != nil {
-		return nil, err
-	}
-	aside, total, err := a.Desk.Aside(c.r.Context(), c.user.ID, bin.ID, int(offset), int(limit))
+	page := func(in []store.Binned) ([]store.Binned, error) { return paged(c, in) }
+	aside, total, err := a.Desk.Aside(c.r.Context(), c.user.ID, bin.ID, page)
 	if err != nil {
 		return nil, err
 	}

@@ -54,9 +54,12 @@ func personalBin(userID string) Workbin {
 
 func groupBin(g *directory.Group) Workbin { return Workbin{ID: g.ID, Name: g.Name, users: g.Users} }
 
-// Aside returns the chats in one of the user's workbins, in the order in which they came: at most limit (0: all) after the first offset ones; and how many
-// there are in all. Errors as Workbin.
-func (d *Desk) Aside(ctx context.Context, userID, workbin string, offset, limit int) (chats []chat.Resource, total int, err error) {
+// Page picks those of a workbin's chats that are to be shown.
+type Page func([]store.Binned) ([]store.Binned, error)
+
+// Aside returns the chats in one of the user's workbins, in the order in which they came, as far as they are on the page; and how many there are in all.
+// Errors as Workbin, and those of page.
+func (d *Desk) Aside(ctx context.Context, userID, workbin string, page Page) (chats []chat.Resource, total int, err error) {
 	if _, err := d.Workbin(userID, workbin); err != nil {
 		return nil, 0, err
 	}
@@ -64,11 +67,11 @@ func (d *Desk) Aside(ctx context.Context, userID, workbin string, offset, limit 
 	if err != nil {
 		return nil, 0, fmt.Errorf("read a workbin: %w", err)
 	}
-	page := in[min(offset, len(in)):]
-	if limit > 0 {
-		page = page[:min(limit, len(page))]
+	shown, err := page(in)
+	if err != nil {
+		return nil, 0, err
 	}
-	for _, b := range page {
+	for _, b := range shown {
 		h, err := d.chat(ctx, b.ChatID)
 		if err != nil {
 			return nil, 0, err

@@ -28,10 +28,13 @@ func (h *house) left(user string) desk.CustomerChat {
 	return cc
 }
 
+// all is the page with everything.
+func all(in []store.Binned) ([]store.Binned, error) { return in, nil }
+
 // lies wants these chats in a workbin, as a user sees it.
 func (h *house) lies(user, workbin string, want ...desk.CustomerChat) {
 	h.t.Helper()
-	in, total, err := h.Aside(h.t.Context(), user, workbin, 0, 0)
+	in, total, err := h.Aside(h.t.Context(), user, workbin, all)
 	if err != nil || total != len(want) || len(in) != total {
 		h.t.Errorf("in the workbin: %d of %d, %v; want %d", len(in), total, err, len(want))
 		return
@@ -61,14 +64,14 @@ func TestWorkbin(t *testing.T) {
 		// His workbin is his, the team's everybody's who is in it.
 		h.wantTold(omar, "ItemAdded")
 		for _, user := range []string{omar, lena} {
-			if _, _, err := h.Aside(t.Context(), user, dana, 0, 0); !errors.Is(err, chat.ErrNotFound) {
+			if _, _, err := h.Aside(t.Context(), user, dana, all); !errors.Is(err, chat.ErrNotFound) {
 				t.Errorf("another's workbin: %v", err)
 			}
 			if _, err := h.Pull(t.Context(), user, mine.ChatID, chat.PullChat{Workbin: dana}, nil); !errors.Is(err, chat.ErrNotFound) {
 				t.Errorf("pull from another's workbin: %v", err)
 			}
 		}
-		if _, _, err := h.Aside(t.Context(), lena, team, 0, 0); !errors.Is(err, chat.ErrNotFound) || len(h.Workbins(lena)) != 1 || len(h.told(lena)) > 0 {
+		if _, _, err := h.Aside(t.Context(), lena, team, all); !errors.Is(err, chat.ErrNotFound) || len(h.Workbins(lena)) != 1 || len(h.told(lena)) > 0 {
 			t.Errorf("lena is not in the team, and knows its workbin: %v, %v, %v", err, h.Workbins(lena), h.told(lena))
 		}
 
@@ -147,7 +150,7 @@ func TestPullAtOnce(t *testing.T) {
 		for round := range 20 {
 			cc := h.left(dana)
 			h.do(h.PutAside(t.Context(), dana, cc.ChatID, chat.AddChat{Workbin: team}, nil))
-			if _, _, err := other.Aside(t.Context(), omar, team, 0, 0); err != nil { // so that the other node has it in memory
+			if _, _, err := other.Aside(t.Context(), omar, team, all); err != nil { // so that the other node has it in memory
 				t.Fatal(err)
 			}
 			node := []*desk.Desk{h.Desk, other}[round%2] // omar's
