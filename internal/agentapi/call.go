@@ -1,6 +1,7 @@
 package agentapi
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -131,15 +132,33 @@ type request struct {
 	once       *desk.Once
 }
 
-// request reads the body: at most Settings.MaxBody bytes, a JSON object, with an operationName (agent-api 4.0, in this order).
-func (c *call) request() (request, error) {
+// body reads it: at most Settings.MaxBody bytes.
+func (c *call) body() ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, c.api.Settings.MaxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return request{}, refuse(errTooLarge, "the body is too large: at most %d bytes are taken", tooLarge.Limit)
+		return nil, refuse(errTooLarge, "the body is too large: at most %d bytes are taken", tooLarge.Limit)
 	case err != nil:
-		return request{}, refuse(chat.ErrInvalid, "the body ended early or came too slowly")
+		return nil, refuse(chat.ErrInvalid, "the body ended early or came too slowly")
+	}
+	return body, nil
+}
+
+// parameters reads a body that names no operation, and may be empty.
+func (c *call) parameters() (parameters, error) {
+	body, err := c.body()
+	if err != nil || len(bytes.TrimSpace(body)) == 0 {
+		return nil, err
+	}
+	return parseParameters(body)
+}
+
+// request reads the body: at most Settings.MaxBody bytes, a JSON object, with an operationName (agent-api 4.0, in this order).
+func (c *call) request() (request, error) {
+	body, err := c.body()
+	if err != nil {
+		return request{}, err
 	}
 	var q request
 	if q.parameters, err = parseParameters(body); err != nil {

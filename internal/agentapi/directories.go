@@ -147,6 +147,14 @@ func (a *API) resource(uri string) (any, bool) {
 		if u := a.Directory.User(id); u != nil {
 			return a.userOf(u), true
 		}
+	case "response-templates":
+		if t := a.Directory.ResponseTemplate(id); t != nil {
+			return a.responseTemplateOf(t), true
+		}
+	case "response-template-groups":
+		if g := a.Directory.ResponseGroup(id); g != nil {
+			return a.responseGroupOf(g), true
+		}
 	}
 	return nil, false
 }

@@ -70,7 +70,7 @@ func centre(t testing.TB) *directory.Directory {
 			{Name: "support", Queue: support.ID, EndedRetention: 10 * time.Minute},
 			{Name: "shop", Queue: support.ID, EndedRetention: 10 * time.Minute, TypingPreview: true, ClientTimeoutREST: 45 * time.Second},
 		},
-		AgentStates: lunch,
+		AgentStates: lunch, ResponseGroups: responses(),
 	})
 	if err != nil {
 		t.Fatal(err)

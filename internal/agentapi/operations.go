@@ -15,7 +15,7 @@ type operation struct {
 	decode func(d *directory.Directory, p parameters) (chat.Action, error)
 }
 
-// operations are those of agent-api 4.2 to 4.13, in that order, and of 6.8.
+// operations are those of agent-api 4.2 to 4.14, in that order, and of 6.8.
 var operations = []operation{
 	{"Accept", accept},
 	{"Reject", plain(chat.Reject{})},
@@ -72,6 +72,7 @@ var operations = []operation{
 	}},
 	{"SetDisposition", setDisposition},
 	{"SetInFocus", plain(chat.SetInFocus{})},
+	{"ReportResponseTemplateUsage", reportUsage},
 	{"SwitchToMonitor", plain(chat.SwitchToMonitor{})},
 	{"SwitchToCoach", plain(chat.SwitchToCoach{})},
 	{"SwitchToBargeIn", plain(chat.SwitchToBargeIn{})},

@@ -84,6 +84,9 @@ func TestOperations(t *testing.T) {
 		{"SwitchBargeIn", ``, chat.SwitchToBargeIn{}, nil},
 		{"SetInFocus", `"inFocus":"maybe"`, chat.SetInFocus{}, nil},
 		{"InFocus", ``, chat.SetInFocus{}, nil},
+		{"ReportResponseTemplateUsage", `"responseTemplateId":"t","usageType":"AdministratorResponse"`, chat.ReportResponseTemplateUsage{TemplateID: "t", UsageType: "AdministratorResponse"}, nil},
+		{"ReportResponseTemplateUsage", `"responseTemplateId":"t","responseType":"x"`, chat.ReportResponseTemplateUsage{TemplateID: "t", UsageType: "x"}, nil},
+		{"ReportResponseTemplateUsage", `"responseTemplateId":["t"]`, nil, chat.ErrInvalid},
 	}
 	for _, c := range cases {
 		op, err := findOperation(c.operation)

@@ -88,7 +88,7 @@ func TestChecksInOrder(t *testing.T) {
 		{"no operationName", dana, unknown, `{"text":1}`, 400, "1", "operationName"},
 		{"empty operationName", dana, unknown, `{"operationName":""}`, 400, "1", ""},
 		{"unknown operationName (B1)", dana, unknown, `{"operationName":"Fly"}`, 400, "10", "SendMessage"},
-		{"not built (4.14)", dana, mine, `{"operationName":"ReportResponseTemplateUsage"}`, 400, "10", "SendMessage"},
+		{"parameter, outside the lists (4.14)", dana, mine, `{"operationName":"ReportResponseTemplateUsage"}`, 400, "1", "responseTemplateId"},
 		{"wrong case (B1)", dana, mine, `{"operationName":"sendmessage","text":"x"}`, 400, "10", "SendMessage"},
 		{"unknown chat", dana, unknown, `{"operationName":"Accept","nickname":1}`, 404, "6", "no such chat"},
 		{"another's chat (B13)", omar, mine, `{"operationName":"SendMessage"}`, 404, "6", "no such chat"},
@@ -265,8 +265,7 @@ func TestEveryAnswerIsJSON(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ method, path string }{
-		{"POST", "/api/v2/platform/contactserver/RequestGetRootCategories"},
-		{"GET", "/api/v2/response-templates/x"},
+		{"POST", "/api/v2/platform/contactserver/RequestGetInteractions"},
 	} {
 		if r := dana.do(c.method, c.path, ""); r.status != http.StatusForbidden || r.code() != "3" || !strings.Contains(r.message(), "not offered") {
 			t.Errorf("%s %s: %d %s", c.method, c.path, r.status, r.body)

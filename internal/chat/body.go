@@ -248,6 +248,8 @@ func DecodeBody(k Kind, raw jsontext.Value) (Body, error) {
 		return decode[OwnerChanged](k, raw)
 	case KindDataChanged:
 		return decode[DataChanged](k, raw)
+	case KindTemplateUsed:
+		return decode[TemplateUsed](k, raw)
 	case KindFocused:
 		return decode[Focused](k, raw)
 	case KindBinned:

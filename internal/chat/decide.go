@@ -86,8 +86,10 @@ func (d *draft) byAgent(action Action) error {
 	if !seat.Live() {
 		return Refuse(ErrNotFound, "you have no such chat")
 	}
-	if err := d.permit(userID, seat, action.Operation()); err != nil {
-		return err
+	if op := action.Operation(); op != OpReportResponseTemplateUsage {
+		if err := d.permit(userID, seat, op); err != nil {
+			return err
+		}
 	}
 	if err := d.operate(userID, seat, action); err != nil {
 		return fmt.Errorf("%s: %w", action.Operation(), err)
@@ -122,6 +124,8 @@ func (d *draft) operate(userID string, seat Seat, action Action) error {
 		d.endTyping(me, VisibleToAgents)
 	case SetInFocus:
 		d.add(Focused{UserID: userID})
+	case ReportResponseTemplateUsage:
+		return d.reportUsage(userID, a)
 	case AttachUserData:
 		return d.setData(a.UserData)
 	case UpdateUserData:

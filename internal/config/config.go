@@ -50,6 +50,8 @@ type Config struct {
 	AgentStates  []AgentState  `yaml:"agent-states" kong:"-" help:"States agents can take besides Ready and NotReady."`
 	Dispositions []Disposition `yaml:"dispositions" kong:"-" help:"How a chat can have ended, for desktops to offer."`
 
+	StandardResponses []ResponseGroup `yaml:"standard-responses" kong:"-" help:"Texts for agents to send, by category. At most 10,000 in all."`
+
 	Settings map[string]map[string]string `yaml:"settings" kong:"-" help:"Settings for everybody's desktop: section, key, value, all of them text. A user's own win over these, and these over the defaults."`
 }
 

@@ -278,6 +278,21 @@ func TestDemoDirectory(t *testing.T) {
 	if len(d.Skills) != 2 || d.Skills[0].Name != "parcels" || d.Skills[1].Name != "returns" {
 		t.Errorf("skills %+v", d.Skills)
 	}
+	now := time.Date(2024, 3, 11, 12, 0, 0, 0, time.UTC)
+	var usable []string
+	for _, g := range d.ResponseGroups {
+		for _, r := range g.Templates {
+			if d.ResponseTemplate(r.ID) != r || d.ResponseGroup(r.Group) != g || r.Language != "English" {
+				t.Errorf("response %+v", r)
+			}
+			if r.Usable(now) {
+				usable = append(usable, r.Name)
+			}
+		}
+	}
+	if !reflect.DeepEqual(usable, []string{"Welcome", "Good bye", "On its way"}) {
+		t.Errorf("standard responses that may be used: %v", usable)
+	}
 	dana := d.GroupsOf(directory.UserID("dana"))
 	if len(dana) != 2 || dana[0] != d.GroupByName("Delivery") || dana[0].Type != "BusinessUnit" || dana[1] != d.Group(directory.ResourceID("group", "Returns")) || dana[1].Type != "AgentGroup" {
 		t.Errorf("dana's groups %+v", dana)
@@ -305,6 +320,12 @@ func TestMistakesInTheDirectory(t *testing.T) {
 		"unknown skill":       {dana + ", skills: {flying: 3}}]\nskills: [{name: parcels}]", `users: dana: has skill "flying", which does not exist; there are: parcels`},
 		"odd level":           {dana + ", skills: {parcels: 11}}]\nskills: [{name: parcels}]", "users: dana: level of skill parcels: 11 is not between 1 and 10"},
 		"queue twice":         {dana + "}]\nqueues: [{name: a}, {name: a}]", `queues: "a" is there twice`},
+		"response twice":      {dana + "}]\nstandard-responses: [{name: a, templates: [{name: b, body: c}, {name: b, body: c}]}]", `standard-responses: a: templates: "b" is there twice`},
+		"category twice":      {dana + "}]\nstandard-responses: [{name: a}, {name: a}]", `standard-responses: "a" is there twice`},
+		"response, no body":   {dana + "}]\nstandard-responses: [{name: a, templates: [{name: b}]}]", `standard-responses: a: b: body is missing`},
+		"response, odd time":  {dana + "}]\nstandard-responses: [{name: a, templates: [{name: b, body: c, start: soon}]}]", `a: b: start: "soon" is no time: write 2024-03-11`},
+		"response, no time":   {dana + "}]\nstandard-responses: [{name: a, templates: [{name: b, body: c, start: 2024-01-02, expiration: 2024-01-02}]}]", `expiration is not after start`},
+		"response, long":      {dana + "}]\nstandard-responses: [{name: a, templates: [{name: b, body: " + strings.Repeat("x", 14001) + "}]}]", "body has 14001 characters; at most 14000"},
 		"odd suggestion":      {dana + "}]\nqueues: [{name: a, suggest: [b]}, {name: c}]", `queues: a: suggests queue "b", which does not exist; there are: a, c`},
 		"group of a stranger": {dana + "}]\ngroups: [{name: Night, users: [omar]}]", `groups: Night: there is no user "omar"; there are: dana`},
 		"group twice":         {dana + "}]\ngroups: [{name: a}, {name: a}]", `groups: "a" is there twice`},

@@ -40,5 +40,16 @@ func DemoDefault() Config {
 	c.Services = []Service{{Name: "support", Endpoint: "support"}, {Name: "billing", Endpoint: "billing"}}
 	c.AgentStates = []AgentState{{Operation: "Lunch"}, {Operation: "Training"}}
 	c.Dispositions = []Disposition{{Name: "solved", DisplayName: "Solved"}, {Name: "refunded", DisplayName: "Refunded"}, {Name: "follow-up", DisplayName: "Needs a follow-up"}}
+	c.StandardResponses = []ResponseGroup{
+		{Name: "Greetings", Description: "To begin and to end with", Language: "English", Modified: "2024-03-11", Templates: []ResponseTemplate{
+			{Name: "Welcome", Subject: "Welcome", Body: "Hello <$ Customer.FirstName $>, this is <$ Agent.FirstName $>. What can I do for you?"},
+			{Name: "Good bye", Subject: "Good bye", Body: "Thank you for your patience, <$ Customer.FirstName $>. Have a good day!"},
+		}},
+		{Name: "Parcels", Description: "About deliveries", Language: "English", Modified: "2024-03-11", Templates: []ResponseTemplate{
+			{Name: "On its way", Subject: "Your parcel", Body: "Your parcel has left our warehouse and is with you within two days."},
+			{Name: "Christmas", Subject: "Late parcels", Body: "Before Christmas, parcels take up to five days.", Start: "2023-12-01", Expiration: "2023-12-27"},
+			{Name: "Lost", Subject: "Lost parcel", Body: "I am sorry that your parcel is lost. We send another one today.", Approved: new(bool)},
+		}},
+	}
 	return c
 }

@@ -47,7 +47,7 @@ func (c *Config) directory() (*directory.Directory, error) {
 		return nil, errors.New("users: there are none, so nobody could log in: name them in the file given with --config, or try --demo")
 	}
 	var d directory.Directory
-	for _, build := range []func(*directory.Directory) error{c.addQueues, c.addSkills, c.addUsers, c.addGroups, c.addServices, c.addStates, c.checkDispositions} {
+	for _, build := range []func(*directory.Directory) error{c.addQueues, c.addSkills, c.addUsers, c.addGroups, c.addServices, c.addStates, c.checkDispositions, c.addResponses} {
 		if err := build(&d); err != nil {
 			return nil, err
 		}

@@ -33,7 +33,7 @@ func refers(a chat.Action) bool {
 	switch a.(type) {
 	case chat.SendMessage, chat.SendToAgents, chat.SendURL, chat.SendCustomNotice, chat.SendCustomNoticeToAgents,
 		chat.SendStartTypingNotification, chat.SendStopTypingNotification,
-		chat.SendStartTypingToAgentsNotification, chat.SendStopTypingToAgentsNotification, chat.SetInFocus,
+		chat.SendStartTypingToAgentsNotification, chat.SendStopTypingToAgentsNotification, chat.SetInFocus, chat.ReportResponseTemplateUsage,
 		chat.SwitchToMonitor, chat.SwitchToCoach, chat.SwitchToBargeIn:
 		return false
 	}
@@ -71,6 +71,9 @@ func (d *Desk) fill(o *order, user *directory.User, a chat.Action) {
 	case chat.Complete:
 		o.action = a
 		d.find(o, a.Queue)
+	case chat.ReportResponseTemplateUsage:
+		o.action = a
+		d.findTemplate(o, a.TemplateID)
 	default:
 		o.action = a
 	}
@@ -95,6 +98,16 @@ func (d *Desk) find(o *order, queue string) {
 		o.target = chat.Refuse(chat.ErrNotFound, "there is no such queue")
 	case !slices.ContainsFunc(d.Directory.Users, serves):
 		o.target = chat.Refuse(chat.ErrState, "no agent serves this queue: nobody would ever take the chat from it")
+	}
+}
+
+// findTemplate notes that a standard response does not exist, or may not be used now (agent-api 4.14).
+func (d *Desk) findTemplate(o *order, id string) {
+	switch t := d.Directory.ResponseTemplate(id); {
+	case t == nil:
+		o.target = chat.Refuse(chat.ErrNotFound, "there is no such response template")
+	case !t.Usable(now()):
+		o.target = chat.Refuse(chat.ErrState, "the response template %q is not approved, or its time has not come or is over", t.Name)
 	}
 }
 

@@ -78,17 +78,21 @@ type Service struct {
 
 // Directory answers look-ups by id and name. It is safe for concurrent use, because it never changes.
 type Directory struct {
-	Users       []*User
-	Queues      []*Queue
-	Skills      []*Skill
-	Groups      []*Group
-	Services    []*Service
-	AgentStates []agent.Definition // custom states such as Lunch, besides Ready and NotReady
+	Users    []*User
+	Queues   []*Queue
+	Skills   []*Skill
+	Groups   []*Group
+	Services []*Service
+	// ResponseGroups are the standard responses, by category.
+	ResponseGroups []*ResponseGroup
+	AgentStates    []agent.Definition // custom states such as Lunch, besides Ready and NotReady
 
 	users, userNames   map[string]*User
 	queues, queueNames map[string]*Queue
 	groups, groupNames map[string]*Group
 	services           map[string]*Service
+	responseGroups     map[string]*ResponseGroup
+	responses          map[string]*ResponseTemplate
 }
 
 // New indexes the directory and checks it: names are unique, and what refers to a queue, a skill or a user names one that exists.
@@ -156,6 +160,7 @@ func New(d Directory) (*Directory, error) {
 		}
 		d.services[s.Name] = s
 	}
+	d.indexResponses()
 	return &d, nil
 }
 
