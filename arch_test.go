@@ -54,19 +54,19 @@ var mayImport = []line{
 	{"internal/customerapi", []string{"internal/agent", "internal/chat", "internal/desk", "internal/directory", "internal/store"}},
 	{"internal/adminapi", []string{"bayeux/", "internal/auth", "internal/desk", "internal/directory", "internal/store"}},
 	{"internal/webui", nil},
+	{"internal/apidocs", []string{"docs", "internal/webui"}},
 	{"internal/customer", nil},
 	{"internal/probe", nil},
 
-	{"internal/described", []string{"docs", "internal/store"}}, // for tests
-
 	// All together.
+	{"internal/described", []string{"docs", "internal/store"}}, // for tests
 	{"internal/line", nil}, // for tests
 	{"internal/disk", nil}, // for tests
 	{"internal/config", []string{"internal/agent", "internal/auth", "internal/directory"}},
 	{"internal/telemetry", nil},
 	{"internal/server", []string{
-		"bayeux/", "internal/adminapi", "internal/agentapi", "internal/auth", "internal/bus", "internal/config", "internal/customer", "internal/customerapi", "internal/desk",
-		"internal/directory", "internal/probe", "internal/store/", "internal/telemetry", "internal/webui",
+		"bayeux/", "internal/adminapi", "internal/agentapi", "internal/apidocs", "internal/auth", "internal/bus", "internal/config", "internal/customer",
+		"internal/customerapi", "internal/desk", "internal/directory", "internal/probe", "internal/store/", "internal/telemetry", "internal/webui",
 	}},
 	{"internal/server/servertest", []string{"bayeuxclient", "internal/"}},
 	{"internal/process", nil},

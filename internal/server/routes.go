@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/halley-chat/halley/internal/apidocs"
 	"github.com/halley-chat/halley/internal/probe"
 	"github.com/halley-chat/halley/internal/webui"
 )
@@ -29,6 +30,9 @@ func (s *Server) routes() []route {
 		{"/genesys", true, s.customers.Handler()},
 		{"/", false, s.page},
 		{webui.Assets, true, s.page},
+		{apidocs.Pages, true, s.docs},
+		{apidocs.OpenAPI, false, s.docs},
+		{apidocs.AsyncAPI, false, s.docs},
 		{"/counts", false, s.countsHandler()},
 	}
 	table = append(table, s.probes()...)

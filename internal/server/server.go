@@ -23,6 +23,7 @@ import (
 
 	"github.com/halley-chat/halley/internal/adminapi"
 	"github.com/halley-chat/halley/internal/agentapi"
+	"github.com/halley-chat/halley/internal/apidocs"
 	"github.com/halley-chat/halley/internal/auth"
 	"github.com/halley-chat/halley/internal/bus"
 	"github.com/halley-chat/halley/internal/config"
@@ -75,7 +76,7 @@ type Server struct {
 	customers     *customerapi.API
 	probe         *probe.Handler
 	metrics       *telemetry.Metrics
-	page          http.Handler
+	page, docs    http.Handler
 
 	ready    atomic.Bool     // /readyz says yes
 	patient  context.Context // ends when a drain must not take its time any more
@@ -190,6 +191,7 @@ func (s *Server) wire() (err error) {
 	}, believed)
 	s.metrics = telemetry.NewMetrics(s.opt.Build)
 	s.metrics.Register(s.figures())
+	s.docs = apidocs.New(s.opt.Build.Version, s.log)
 	s.page, err = webui.New(s.startPage())
 	return err
 }

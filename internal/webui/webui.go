@@ -1,4 +1,5 @@
-// Package webui is the pages that Halley itself serves: for now the start page, which says what is here and how much is going on.
+// Package webui is the pages that Halley itself serves: the start page, which says what is here and how much is going on, and
+// the styles of all pages.
 //
 // The pages need nothing from elsewhere, carry no inline script or style, and say so to the browser (D5): a piece of hostile text that made its way onto a page
 // would still not run.
@@ -51,7 +52,7 @@ func New(s Start) (http.Handler, error) {
 	}
 	served := map[string]asset{"/": {html.Bytes(), "text/html; charset=utf-8"}}
 	for name, contentType := range map[string]string{
-		"start.css": "text/css; charset=utf-8", "start.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
+		"start.css": "text/css; charset=utf-8", "docs.css": "text/css; charset=utf-8", "start.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
 	} {
 		body, err := files.ReadFile("static/" + name)
 		if err != nil {
@@ -71,7 +72,7 @@ func New(s Start) (http.Handler, error) {
 			return
 		}
 		h := w.Header()
-		secure(h)
+		Secure(h)
 		h.Set("Content-Type", a.contentType)
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 		h.Set("Cache-Control", "no-cache")
@@ -89,14 +90,14 @@ func NotFound(w http.ResponseWriter) {
 // Text answers with one line of plain text.
 func Text(w http.ResponseWriter, status int, line string) {
 	h := w.Header()
-	secure(h)
+	Secure(h)
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintln(w, line)
 }
 
-// secure sets what a browser needs to know to keep a page from being misused.
-func secure(h http.Header) {
+// Secure sets what a browser needs to know to keep a page from being misused.
+func Secure(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "+
 		"base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")

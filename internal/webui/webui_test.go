@@ -30,7 +30,7 @@ func TestTheStartPageNamesWhatIsHere(t *testing.T) {
 	t.Parallel()
 	page := get(t, demo(), "GET", "/").Body.String()
 	for _, want := range []string{
-		"/api/v2/me", "/api/v2/notifications", "/genesys/2/chat/support", `href="/healthz"`, `href="/readyz"`, `href="/metrics"`, `href="/version"`,
+		"/api/v2/me", "/api/v2/notifications", `href="/docs/"`, `href="/openapi.yaml"`, `href="/asyncapi.yaml"`, "/genesys/2/chat/support", `href="/healthz"`, `href="/readyz"`, `href="/metrics"`, `href="/version"`,
 		"README.md", "docs/protocol", "<code>dana</code>", "supervisor", "curl -u dana:demo http://127.0.0.1:8080/api/v2/me", "1.2.3", `lang="en"`,
 		`action="/genesys/2/chat/support"`,
 	} {
