@@ -62,7 +62,7 @@ var mayImport = []line{
 	{"internal/described", []string{"docs", "internal/store"}}, // for tests
 	{"internal/line", nil}, // for tests
 	{"internal/disk", nil}, // for tests
-	{"internal/config", []string{"internal/agent", "internal/auth", "internal/directory"}},
+	{"internal/config", []string{"internal/agent", "internal/auth", "internal/chat", "internal/directory"}},
 	{"internal/telemetry", nil},
 	{"internal/server", []string{
 		"bayeux/", "internal/adminapi", "internal/agentapi", "internal/apidocs", "internal/auth", "internal/bus", "internal/config", "internal/customer",
