@@ -21,6 +21,11 @@ export class Normaliser {
     this.#name(user.id, `<user:${user.userName}>`);
   }
 
+  queue({ id, name }) {
+    assert.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, "a queue id [agent-api 1.9]");
+    this.#name(id, `<queue:${name}>`);
+  }
+
   chat(id, label) {
     assert.match(id, /^[0-9A-Za-z]{16,17}$/, "a chat id [agent-api 1.9]");
     this.#name(id, `<chat:${label}>`);

@@ -75,8 +75,8 @@ export class Agent {
 
   // givesBackChats rejects what the agent has been offered. This is no part of the story.
   async givesBackChats() {
-    const { body } = await this.#request("GET", "/me/chats?fields=*");
-    for (const { id } of body.chats) {
+    const { chats } = await this.looksUp("/me/chats?fields=*");
+    for (const { id } of chats) {
       const before = this.told.length;
       await this.#request("POST", `/me/chats/${id}`, '{"operationName":"Reject"}');
       await this.hears((told) => told.length > before);
@@ -114,6 +114,11 @@ export class Agent {
     const answer = await this.#request("POST", path, JSON.stringify({ operationName: operation, ...parameters }));
     this.answers.push({ request: operation, ...answer });
     await this.hears((told) => told.filter(about).length >= before + count);
+  }
+
+  // looksUp reads what is no part of the story.
+  async looksUp(path) {
+    return (await this.#request("GET", path)).body;
   }
 
   async reads(path) {

@@ -42,6 +42,7 @@ try {
   // 1. Dana logs in and gets ready. Omar looks on: he subscribes to everything, but is not in the chat channel.
   const user = await dana.logIn("demo");
   const omarUser = await omar.logIn("demo");
+  const { queues } = await omar.looksUp("/queues?fields=*");
   await Promise.all([
     dana.openDesktop(options.client, options.transport, ["/v2/me/chats", "/v2/me/channels"]),
     omar.openDesktop(options.client, options.transport, ["/v2/me/chats", "/**"]),
@@ -135,6 +136,7 @@ try {
   const same = new Normaliser(user);
   same.user(user);
   same.user(omarUser);
+  queues.forEach((queue) => same.queue(queue));
   for (const [name, customer] of Object.entries(chats)) {
     same.chat(customer.chatId, name);
   }
