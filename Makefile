@@ -16,14 +16,14 @@ build: ## build bin/halley, static
 	CGO_ENABLED=0 $(GO) build -buildvcs=$(VCS) -trimpath -o bin/halley ./cmd/halley
 
 .PHONY: test
-test: test-deps ## run every test: Go with the race detector, then the story told by the published CometD clients
+test: test-deps ## run every test: Go with the race detector, then the story and the day told by the published CometD clients
 	$(GO) vet ./...
 	$(GO) test -race $(TESTFLAGS) ./...
 	$(MAKE) --no-print-directory interop
 
 .PHONY: interop
-interop: build ## tell the story with the published CometD clients (Node) against a server of its own
-	tools/with-server interop/node/run.sh
+interop: build ## tell the story and the day with the published CometD clients (Node) against a server of its own
+	HALLEY_ROUTING_OFFER_TIMEOUT=4s tools/with-server interop/node/run.sh
 
 .PHONY: conformance
 conformance: test-deps ## check ours and CometD's own server with the Bayeux suite, and write docs/conformance.md

@@ -2,7 +2,7 @@
 
 import { Worker } from "node:worker_threads";
 
-const patience = 10_000; // for one thing to happen, in ms
+const patience = 10_000; // for one thing to happen, in ms, unless it is known to take longer
 
 export class Agent {
   told = []; // every message, in order of arrival
@@ -93,8 +93,8 @@ export class Agent {
 
   // hears resolves when what has been told is enough. When it never is, it resolves all the same: the comparison with what was to be
   // told says what is missing.
-  async hears(enough) {
-    const late = Date.now() + patience;
+  async hears(enough, wait = patience) {
+    const late = Date.now() + wait;
     while (!enough(this.told) && Date.now() < late) {
       await new Promise((resolve) => {
         const timer = setTimeout(resolve, late - Date.now());

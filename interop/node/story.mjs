@@ -9,24 +9,12 @@
 
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 
 import { Normaliser } from "./normalise.mjs";
 import { Agent, Customer } from "./parties.mjs";
+import { options, tell } from "./telling.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    server: { type: "string", default: "http://127.0.0.1:8080" },
-    client: { type: "string", default: "9" },
-    transport: { type: "string", default: "long-polling" },
-    update: { type: "boolean", default: false },
-  },
-});
-if (!["9", "3"].includes(options.client) || !["long-polling", "websocket"].includes(options.transport)) {
-  console.error("want --client 9 or 3, and --transport long-polling or websocket");
-  process.exit(2);
-}
-const server = options.server.replace(/\/$/, "");
+const { server, client, transport, update } = options({ update: { type: "boolean", default: false } });
 
 const dana = new Agent(server, "dana");
 const omar = new Agent(server, "omar");
@@ -38,14 +26,14 @@ const jo = new Customer(server, "support"); // does not wait
 const inChat = (customer) => (m) => m.data?.chat?.id === customer.chatId || m.data?.chatPath === `/chats/${customer.chatId}`;
 const onChannels = (m) => m.channel === "/v2/me/channels";
 
-try {
+await tell([dana, omar], async () => {
   // 1. Dana logs in and gets ready. Omar looks on: he subscribes to everything, but is not in the chat channel.
   const user = await dana.logIn("demo");
   const omarUser = await omar.logIn("demo");
   const { queues } = await omar.looksUp("/queues?fields=*");
   await Promise.all([
-    dana.openDesktop(options.client, options.transport, ["/v2/me/chats", "/v2/me/channels"]),
-    omar.openDesktop(options.client, options.transport, ["/v2/me/chats", "/**"]),
+    dana.openDesktop(client, transport, ["/v2/me/chats", "/v2/me/channels"]),
+    omar.openDesktop(client, transport, ["/v2/me/chats", "/**"]),
   ]);
   await dana.does("/me", "StartContactCenterSession", { channels: ["chat"] }, 1, onChannels);
   await dana.does("/me/channels/chat", "Ready", {}, 1, onChannels);
@@ -163,17 +151,12 @@ try {
   if (different > 0) {
     throw new Error(`${different} of ${Object.keys(told).length} golden files differ`);
   }
-} catch (error) {
-  console.error(error.message, "\n", dana.chatter, omar.chatter);
-  process.exitCode = 1;
-} finally {
-  await Promise.all([dana.leaves(), omar.leaves()]);
-}
+});
 
 // compare says how got differs from the golden file, and returns 1 if it does.
 function compare(name, got) {
   const file = new URL(`golden/${name}.json`, import.meta.url);
-  if (options.update) {
+  if (update) {
     writeFileSync(file, legible(got) + "\n");
     return 0;
   }
