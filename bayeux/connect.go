@@ -112,6 +112,10 @@ func (s *Session) receive(ctx context.Context, x *exchange, c *connect, m *Messa
 	defer s.mu.Unlock()
 	s.connects++
 	c.no = s.connects
+	s.hurries++
+	if !c.hurried() {
+		s.hurries = 0
+	}
 	s.deadline = time.Time{} // SS-3
 	if s.held != nil {
 		s.release(causeSuperseded)
@@ -126,6 +130,7 @@ func (s *Session) receive(ctx context.Context, x *exchange, c *connect, m *Messa
 		s.quick = c.hurried()
 		s.altered()
 	}
+	s.rests = s.rests || !c.hurried() // goes to the store with whatever is written next: it is not worth a write of its own
 	if s.ack {
 		s.acknowledge(c, m)
 	} else {
@@ -217,8 +222,22 @@ func (s *Session) lost(c *connect) bool {
 		return true
 	case c.alone && c.hurried() && !l.hurried: // (b)
 		return true
+	case c.alone && s.failedAgain() && !l.evidence.arrived(): // (b), in a row
+		return true
 	}
 	return s.asksConnection(c) && l.evidence.lost() // (c)
+}
+
+// maxFailures bounds how many connects in a row that hurry are taken for failures: a
+// client may have changed to short polling, and would get the same for ever.
+const maxFailures = 100
+
+// failedAgain reports whether the connect, as the one before, hurries because of a
+// failure: its client has rested before. A proxy may end the connection that
+// carried the reply later than the client has come by another one, so that (c)
+// would come too late to tell. s.mu is held.
+func (s *Session) failedAgain() bool {
+	return s.rests && s.hurries > 1 && s.hurries <= maxFailures
 }
 
 // hurried reports whether the client asked for an answer at once.

@@ -26,6 +26,7 @@ type details struct {
 	Cookie, Upgraded []byte    `json:",omitempty"` // SHA-256
 	Ack, Replay      bool      `json:",omitempty"`
 	Connected, Quick bool      `json:",omitempty"`
+	Rests            bool      `json:",omitempty"`
 	Transport        Transport `json:",omitempty"` // the one over HTTP
 	Times            *Times    `json:",omitempty"`
 	FormerSent       int64     `json:",omitempty"`
@@ -83,7 +84,7 @@ func (s *Session) place() Place { return Place{s.cur.turn, s.cur.confirmed} }
 // row makes the next version of the session's row. s.mu is held.
 func (s *Session) row() (StoredSession, error) {
 	d := details{
-		Cookie: []byte(s.cookie), Upgraded: []byte(s.upgraded), Ack: s.ack, Replay: s.replay, Connected: s.connected, Quick: s.quick,
+		Cookie: []byte(s.cookie), Upgraded: []byte(s.upgraded), Ack: s.ack, Replay: s.replay, Connected: s.connected, Quick: s.quick, Rests: s.rests,
 		Transport: s.http, FormerSent: s.cur.former.sent, FormerNames: s.cur.former.names, Left: s.kept.left,
 	}
 	if s.own != (Times{}) {

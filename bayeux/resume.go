@@ -112,7 +112,7 @@ func (srv *Server) restored(id string, row StoredSession) (*Session, *leaving, e
 	}
 	s := &Session{
 		srv: srv, id: id, principal: row.Principal, cookie: cookieHash(d.Cookie), upgraded: cookieHash(d.Upgraded), ack: d.Ack, replay: d.Replay,
-		connected: d.Connected, quick: d.Quick, http: d.Transport, subscriptions: maps.Clone(row.Subscriptions), parked: true, active: time.Now(),
+		connected: d.Connected, quick: d.Quick, rests: d.Rests, http: d.Transport, subscriptions: maps.Clone(row.Subscriptions), parked: true, active: time.Now(),
 		cur: &cursor{
 			stream: row.Stream, turn: row.Place.Turn, confirmed: row.Place.Confirmed, sent: row.Place.Confirmed, former: former{d.FormerSent, d.FormerNames},
 		},

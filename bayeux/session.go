@@ -51,6 +51,8 @@ type Session struct {
 	logged   time.Time  // last line that the client caused (AZ-6)
 	doubtful bool       // it is over by RP-6
 	quick    bool       // the first connect had advice.timeout 0 (DEL-15)
+	rests    bool       // one of the connects had not: it hurries after failures only (DEL-15)
+	hurries  int        // connects in a row that hurried
 	kept     *keeping   // nil: it is not in a store
 }
 
