@@ -123,9 +123,13 @@ func spoken(p parameters) (t struct{ Text, MessageType, TreatAs string }, err er
 	return t, err
 }
 
+// farewell reads the text of an agent's way out. All that can be wrong with it is told before what is wrong with a target (agent-api 4.0).
 func farewell(p parameters) (chat.Farewell, error) {
 	t, err := spoken(p)
-	return chat.Farewell(t), err
+	if err != nil {
+		return chat.Farewell{}, err
+	}
+	return chat.Farewell(t), chat.Farewell(t).Check()
 }
 
 func complete(d *directory.Directory, p parameters) (chat.Action, error) {

@@ -31,7 +31,7 @@ func (d *draft) remove(userID string, a RemoveParticipantFromConference) error {
 	if a.UserID == "" {
 		return Refuse(ErrMissing, "the agent to remove is needed")
 	}
-	if err := a.Farewell.check(); err != nil {
+	if err := a.Farewell.Check(); err != nil {
 		return err
 	}
 	switch other, in := d.participant(a.UserID); {
@@ -54,7 +54,7 @@ func (d *draft) transfer(userID string, a Transfer) error {
 	if a.UserID == "" && a.Queue == "" {
 		return Refuse(ErrMissing, "a user or a queue is needed as the target")
 	}
-	if err := a.Farewell.check(); err != nil {
+	if err := a.Farewell.Check(); err != nil {
 		return err
 	}
 	for _, seat := range d.Seats {
@@ -94,7 +94,7 @@ func (d *draft) transfer(userID string, a Transfer) error {
 // leave takes an agent out. The last one whom the customer sees closes the chat for her, and keeps it to wrap up, unless it waits for another agent
 // (agent-api 4.6).
 func (d *draft) leave(userID string, f Farewell) error {
-	if err := f.check(); err != nil {
+	if err := f.Check(); err != nil {
 		return err
 	}
 	d.farewell(userID, f)
@@ -119,7 +119,7 @@ func (d *draft) leave(userID string, f Farewell) error {
 
 // complete finishes the interaction for everybody, or takes everybody off it and puts it into a queue (agent-api 4.7).
 func (d *draft) complete(userID string, a Complete) error {
-	if err := a.Farewell.check(); err != nil {
+	if err := a.Farewell.Check(); err != nil {
 		return err
 	}
 	if a.Queue != "" {

@@ -114,8 +114,8 @@ func checkLook(messageType, treatAs string) error {
 	return Refuse(ErrInvalid, "treatAs must be %s or %s", treatNormal, treatSystem)
 }
 
-// check applies the rules of the text that may go with an agent's way out (agent-api 4.0).
-func (f Farewell) check() error {
+// Check applies the rules of the text that may go with an agent's way out (agent-api 4.0).
+func (f Farewell) Check() error {
 	if f.Text == "" && (f.MessageType != "" || f.TreatAs != "") {
 		return Refuse(ErrMissing, "messageType and treatAs need a text")
 	}
