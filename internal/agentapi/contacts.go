@@ -84,9 +84,10 @@ func (a *API) userContactOf(u *directory.User, s agent.State) userContact {
 		if !ch.LoggedIn() {
 			continue
 		}
-		// Available is who a Transfer would reach at this moment (agent-api 4.8, 6.3): ready or not, but not on do-not-disturb and not full.
+		// Available is who a Transfer would reach at this moment (agent-api 4.8, 6.3): ready or not, but not on do-not-disturb and not full. Only chats that
+		// count make busy: otherwise all could see here that a supervisor has begun to listen (5.2.3).
 		activity := "Idle"
-		if len(s.Holds) > 0 {
+		if s.Load() > 0 {
 			activity = "Busy"
 		}
 		if w.Availability == nil {

@@ -297,6 +297,31 @@ func TestIntrude(t *testing.T) {
 	lena.hears("chats StatusChange Revoked in:0")
 }
 
+// TestTheDirectoryDoesNotTellWhoListens checks that an agent cannot read from the contacts that a supervisor has just been invited to her chat, or listens to
+// it (agent-api 5.2.3, 6.5).
+func TestTheDirectoryDoesNotTellWhoListens(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	dana, ines := h.as("dana"), h.as("ines")
+	dana.startWork()
+	ines.ok("/api/v2/me", `{"operationName":"StartContactCenterSession","channels":["chat"]}`)
+	pat := h.arrive()
+	path := dana.accepted(pat.ChatID)
+	contact := func(name string) string { return dana.get("/api/v2/contacts/" + directory.UserID(name)).body }
+	before := contact("ines")
+	ines.ok("/api/v2/users/"+directory.UserID("dana")+"/chats/"+pat.ChatID, `{"operationName":"Intrude","supervisorVisibilityMode":"Monitor"}`)
+	if got := contact("ines"); got != before {
+		t.Errorf("invited, she is\n%s, before\n%s", got, before)
+	}
+	ines.ok(path, `{"operationName":"Accept"}`)
+	if got := contact("ines"); got != before {
+		t.Errorf("listening, she is\n%s, before\n%s", got, before)
+	}
+	if got := contact("dana"); !strings.Contains(got, `"userActivity":"Busy"`) {
+		t.Errorf("who serves a customer is busy: %s", got)
+	}
+}
+
 // TestWatchingIsRefusedInOrder goes through the refusals of 6.8, each also where all later ones would apply (agent-api 4.0).
 func TestWatchingIsRefusedInOrder(t *testing.T) {
 	t.Parallel()
