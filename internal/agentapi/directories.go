@@ -87,8 +87,8 @@ func rendered[E any, R addressed](plural, singular string, entries []*E, name fu
 // namesMatch is the one filter by name that is documented (agent-api 6.5).
 const namesMatch = "NamesOrPhoneNumberMatches"
 
-// namesFilter reads filterName and filterParameters: words, each of which must match one of those that an entry is known by. Case does not count, * stands
-// for anything.
+// namesFilter reads filterName and filterParameters: words, each of which must match one of the names that an entry is known by, or a word of it. Case does
+// not count, * stands for anything.
 func namesFilter(query func(string) string) (func(known []string) bool, error) {
 	var patterns []string
 	switch name := query("filterName"); name {
@@ -102,12 +102,17 @@ func namesFilter(query func(string) string) (func(known []string) bool, error) {
 	}
 	return func(known []string) bool {
 		for _, p := range patterns {
-			if !slices.ContainsFunc(known, func(w string) bool { return wildcard(p, strings.ToLower(w)) }) {
+			if !slices.ContainsFunc(known, func(name string) bool { return nameMatches(p, strings.ToLower(name)) }) {
 				return false
 			}
 		}
 		return true
 	}, nil
+}
+
+// nameMatches says whether a name is as the pattern says, or one of its words is: a pattern never has blanks, and nobody whose name has them is to be lost.
+func nameMatches(pattern, name string) bool {
+	return wildcard(pattern, name) || slices.ContainsFunc(strings.Fields(name), func(word string) bool { return wildcard(pattern, word) })
 }
 
 // wildcard says whether s is as the pattern says, in which * stands for anything. It looks at each character of s at most twice per star.

@@ -84,6 +84,7 @@ func TestDirectories(t *testing.T) {
 func TestContactFilters(t *testing.T) {
 	t.Parallel()
 	h := open(t, nil)
+	h.Directory.User(directory.UserID("lena")).LastName = "von der Kranz"
 	dana := h.as("dana")
 	cases := map[string][]string{
 		"":                              {"dana", "omar", "lena", "ines", "support", "billing"},
@@ -103,6 +104,11 @@ func TestContactFilters(t *testing.T) {
 		"filterName=NamesOrPhoneNumberMatches&filterParameters=omar&limit=10": {"omar"},
 		"filterName=NamesOrPhoneNumberMatches&filterParameters=o":             nil,
 		"filterName=NamesOrPhoneNumberMatches&filterParameters=*i*l*":         {"billing"},
+		// A name of several words is found by each of them, by all, and as it is.
+		"filterName=NamesOrPhoneNumberMatches&filterParameters=kranz":              {"lena"},
+		"filterName=NamesOrPhoneNumberMatches&filterParameters=Lena+von+der+Kranz": {"lena"},
+		"filterName=NamesOrPhoneNumberMatches&filterParameters=von*kranz":          {"lena"},
+		"filterName=NamesOrPhoneNumberMatches&filterParameters=%2B49+30+5551007":   {"dana"},
 	}
 	for query, want := range cases {
 		var names []string
