@@ -100,7 +100,11 @@ func (c *call) needs(oneOf ...directory.Feature) error {
 	if c.user.May(oneOf...) {
 		return nil
 	}
-	return refuse(errPermission, "you lack the feature %s; the administrator grants it, by role or by itself", oneOf[0])
+	names := make([]string, len(oneOf))
+	for i, f := range oneOf {
+		names[i] = string(f)
+	}
+	return refuse(errPermission, "you lack the feature %s; the administrator grants it, by role or by itself", strings.Join(names, " or "))
 }
 
 // notOffered answers for what the original product has and we do not.

@@ -343,7 +343,7 @@ func TestWatchingIsRefusedInOrder(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d, statusCode %s, %q", name, r.status, r.body, status, code, text)
 		}
 	}
-	refused("an agent", dana, nobody, `{"operationName":"Monitor"}`, 403, "5", "")
+	refused("an agent", dana, nobody, `{"operationName":"Monitor"}`, 403, "5", "api-supervisor-monitoring")
 	refused("an agent intrudes", dana, at("nobody", "x"), `{"operationName":"Intrude"}`, 403, "5", "api-supervisor-monitoring")
 	refused("the other feature", h.as("lena"), nobody, `{"operationName":"Coach"}`, 403, "5", "api-supervisor-monitoring")
 	refused("the other feature, intrudes", h.as("lena"), at("nobody", "x"), `[`, 403, "5", "api-supervisor-monitoring")
