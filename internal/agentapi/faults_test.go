@@ -160,3 +160,67 @@ func TestC5Ghosts(t *testing.T) {
 		}
 	})
 }
+
+// TestReach checks whom colleagues can hand chats to (agent-api 4.0, 4.8, 6.3, B9): who is logged in to chat, Ready or not, and not on do-not-disturb, and for all
+// but a consultation has room; consultations take none.
+func TestReach(t *testing.T) {
+	t.Parallel()
+	omars := []string{`dana: Transfer {"targetPath":"/users/<omar>"}`, "omar: Accept"} // the first chat is Omar's now
+	consulted := []string{`dana: Consult {"targetPath":"/users/<omar>"}`, "omar: Accept"}
+	for name, c := range map[string]struct {
+		given    []string // of the first chat; the second one is Dana's
+		second   bool     // Omar is consulted in that
+		capacity int
+		codes    string // Transfer, Consult, Invite
+		says     string
+	}{
+		"NotReady":              {talking, false, 1, "000", ""},
+		"Ready":                 {then(talking, omarReady), false, 1, "000", ""},
+		"at lunch":              {then(talking, `omar: POST /me/channels/chat {"operationName":"Lunch"}`), false, 1, "000", ""},
+		"not to be disturbed":   {then(talking, omarReady, `omar: POST /me/channels/chat {"operationName":"DoNotDisturbOn"}`), false, 1, "222", "not available on chat"},
+		"offline":               {then(talking, `ines: POST /users/<omar>/channels/chat {"operationName":"Offline"}`), false, 1, "222", "not available on chat"},
+		"full":                  {then(talking, omars...), false, 1, "202", "no room"},
+		"full, by an offer":     {then(talking, omars[0]), false, 1, "202", "no room"},
+		"full, in wrap-up":      {then(then(talking, omars...), "omar: Leave"), false, 1, "202", "no room"},
+		"finished":              {then(then(talking, omars...), "omar: Complete"), false, 1, "000", ""},
+		"one of two":            {then(talking, omars...), false, 2, "000", ""},
+		"consulted elsewhere":   {then(talking, consulted...), false, 1, "000", ""},
+		"in a conference":       {conferring, false, 1, "202", "no room"},
+		"consulted here, full":  {then(talking, omars...), true, 1, "222", "room"}, // she has him in already, but not as one who counts
+		"consulted here, alone": {talking, true, 1, "020", "in the chat already"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for i, operation := range []string{"Transfer", "Consult", "Invite"} {
+				synctest.Test(t, func(t *testing.T) {
+					s := setUp(t, c.given)
+					s.Directory.User(s.real("<omar>")).Capacity = c.capacity
+					dana := s.agents["dana"]
+					s.pat.chatID = s.arrive().ChatID
+					synctest.Wait()
+					path := dana.accepted(s.pat.chatID)
+					asks := func(operation string) reply {
+						return dana.post(path, s.real(`{"operationName":"`+operation+`","targetPath":"/users/<omar>"}`))
+					}
+					if c.second {
+						asks("Consult")
+						s.agents["omar"].ok(path, accepting)
+					}
+					synctest.Wait()
+					s.hush()
+					before := s.look()
+					r := asks(operation)
+					if code := c.codes[i : i+1]; r.code() != code || r.status != httpStatus[code] {
+						t.Errorf("%s: %d %s, want %s", operation, r.status, r.body, code)
+					}
+					if r.code() == "2" {
+						s.unchanged(before, operation)
+						if !strings.Contains(r.message(), c.says) && operation != "Consult" {
+							t.Errorf("%s: %s, want %q", operation, r.body, c.says)
+						}
+					}
+				})
+			}
+		})
+	}
+}

@@ -293,6 +293,21 @@ func (s *stage) refuses(st standing) {
 	} else if r.code() != "6" || r.status != 404 {
 		s.t.Errorf("the chat: %d %s", r.status, r.body)
 	}
+	for _, alias := range []string{"/api/v2/chats/", "/api/v2/me/interactions/"} {
+		if a, b := who.get(alias+s.pat.chatID), who.get(path); a.body != b.body {
+			s.t.Errorf("%s answers %s, want %s", alias, a.body, b.body)
+		}
+	}
+	reads := "0" // the transcript (agent-api 4.15): who has joined, or wraps up
+	switch {
+	case st.none():
+		reads = "6"
+	case strings.HasPrefix(st.codes, "00"):
+		reads = "2"
+	}
+	if r := who.get(path + "/messages"); r.code() != reads || r.status != httpStatus[reads] {
+		s.t.Errorf("messages: %d %s, want %s", r.status, r.body, reads)
+	}
 	before := s.look()
 	for _, a := range st.judge() {
 		if a.code == "0" {

@@ -250,7 +250,6 @@ func TestEndAgainstSend(t *testing.T) {
 			if end == "Offline" {
 				return ines.post(channelOfUser("dana"), `{"operationName":"Offline"}`).code()
 			}
-			// To herself she can't: she has it removed from Dana by giving it to a queue, and then to nobody who is there.
 			return ines.post(path, `{"operationName":"Transfer","queueName":"billing"}`).code()
 		})
 		if outcomes := atOnce(things...); outcomes[len(things)-1] != "0" {
@@ -301,6 +300,55 @@ func TestEndAgainstSend(t *testing.T) {
 		dana.post(path, `{"operationName":"Complete"}`)
 		if err := h.leaves(cc); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestParallelReferences: requests at the same moment get different referenceIds, 1, 2, 3 … without a gap, also if some are refused; each notification has that of its
+// request (agent-api 1.6).
+func TestParallelReferences(t *testing.T) {
+	t.Parallel()
+	h := open(t, nil)
+	dana := h.as("dana")
+	dana.startWork()
+	path := dana.accepted(h.arrive().ChatID) // 1
+	const n = 24
+	var things []func() string
+	for i := range n {
+		things = append(things,
+			func() string {
+				r := dana.post(path, fmt.Sprintf(`{"operationName":"SetDisposition","disposition":"d%d"}`, i))
+				return string(r.members["referenceId"]) + fmt.Sprintf(" d%d", i)
+			},
+			dana.does(path, `{"operationName":"SetDisposition","disposition":7}`),
+			dana.does(path, `{"operationName":"Consult","targetPath":"/users/`+directory.UserID("dana")+`"}`))
+	}
+	want := map[string]string{} // disposition by referenceId
+	for i, outcome := range atOnce(things...) {
+		if ref, said, ok := strings.Cut(outcome, " "); ok {
+			want[ref] = said
+		} else if refused := []string{"", "10", "2"}[i%3]; outcome != refused {
+			t.Errorf("%s, want %s", outcome, refused)
+		}
+	}
+	for i := range n {
+		if ref := fmt.Sprint(i + 2); want[ref] == "" {
+			t.Errorf("nothing has referenceId %s: %v", ref, want)
+		}
+	}
+	for _, notification := range h.feedIsWhole("dana") {
+		var data struct {
+			Type        string `json:"notificationType"`
+			ReferenceID int    `json:"referenceId"`
+			Chat        struct {
+				UserData map[string]string `json:"userData"`
+			} `json:"chat"`
+		}
+		if err := json.Unmarshal(notification.Data, &data); err != nil {
+			t.Fatal(err)
+		}
+		if ref := fmt.Sprint(data.ReferenceID); data.Type == "PropertiesUpdated" && data.Chat.UserData["DispositionCode"] != want[ref] {
+			t.Errorf("referenceId %s tells of %s, want %s", ref, data.Chat.UserData, want[ref])
 		}
 	}
 }
