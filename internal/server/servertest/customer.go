@@ -26,6 +26,7 @@ func (s *Server) Customer(t testing.TB, service string, params ...customer.Param
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
+	s.idle = append(s.idle, transport.CloseIdleConnections)
 	c := &Customer{Client: &customer.Client{Server: s.URL, Service: service, HTTP: &http.Client{Transport: transport}}, t: t, next: 1}
 	if len(params) == 0 {
 		params = []customer.Param{{Name: "nickname", Value: "Pat"}}

@@ -45,6 +45,7 @@ type Server struct {
 	hurry   func()
 	stopped chan struct{} // closed when it has stopped
 	err     error         // of Run; read after stopped
+	idle    []func()      // close the idle connections of customers
 }
 
 // Start starts a server with demo data, an empty folder and a free port, and returns when it serves. change may alter the configuration first.
@@ -108,9 +109,13 @@ func (s *Server) Stop(t testing.TB) {
 	}
 }
 
-// StartAgain starts a server that was stopped anew, with the same data and address.
+// StartAgain starts a server that was stopped anew, with the same data and address. Customers make new connections: a POST over one that the former server has
+// just ended would fail, and their client does not repeat it.
 func (s *Server) StartAgain(t testing.TB) {
 	t.Helper()
+	for _, closeIdle := range s.idle {
+		closeIdle()
+	}
 	s.start(t)
 }
 
