@@ -3,6 +3,9 @@ package bayeux
 import (
 	"strconv"
 	"testing"
+	"testing/synctest"
+
+	"github.com/gobwas/ws"
 )
 
 // DEL-15 (b), A6, A7: of replies that are lost one after the other behind a proxy, which ends its connections late, each comes again; a client that polls in short
@@ -47,4 +50,43 @@ func TestLostConnectRepliesInARow(t *testing.T) {
 	ask(hurry, "5")
 	elsewhere()
 	ask(hurry, "")
+}
+
+// DEL-13, WS-23: who answers the close frame of a server that stops has got what left before it, also what no ping has asked about yet. A close of the client's
+// own shows nothing.
+func TestCloseAnswered(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		own  bool
+		want string
+	}{"the server's close is answered": {false, "3"}, "the client closes": {true, "1 2 3"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				l := startLasting(t, Options{WS: WSOptions{ConfirmByPing: true}})
+				r := l.newReader(WebSocket, false, "/n")
+				c := r.c.(*socketClient)
+				c.hush()
+				l.tell("/n", "1")
+				if got := r.next(1); got != "1" { // its ping is not answered
+					t.Fatal(got)
+				}
+				l.tell("/n", "2")
+				if got := r.next(1); got != "2" {
+					t.Fatal(got)
+				}
+				if tt.own {
+					must(t, c.write(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, ""))))
+					synctest.Wait()
+				}
+				l.stop()
+				l.begin()
+				r.again()
+				l.tell("/n", "3")
+				if got, _ := r.connect(`,"advice":{"timeout":100}`); got != tt.want {
+					t.Errorf("after the restart: %q, want %q", got, tt.want)
+				}
+			})
+		})
+	}
 }

@@ -9,6 +9,9 @@ import (
 // lastWrites is how long a server that stops tries to write its sessions.
 const lastWrites = 5 * time.Second
 
+// lastRequests is how long clients have for the request after their last reply. Most need a millisecond; on a machine that is short of time, some hundred.
+const lastRequests = time.Second
+
 // leaveSessions leaves those that are kept to the next server. No goroutine serves them any more.
 func (srv *Server) leaveSessions() error {
 	if srv.opt.Sessions == nil {
@@ -43,7 +46,7 @@ func (srv *Server) awaitEvidence() {
 	}
 	poll := time.NewTicker(ackPoll)
 	defer poll.Stop()
-	for end := time.Now().Add(ackPatience); time.Now().Before(end); <-poll.C {
+	for end := time.Now().Add(lastRequests); time.Now().Before(end); <-poll.C {
 		open = slices.DeleteFunc(open, func(e evidence) bool { return e.arrived() || e.final() })
 		if len(open) == 0 {
 			return

@@ -70,6 +70,9 @@ type confirmation struct {
 	position mark
 	since    time.Time
 	more     bool // messages left after that ping
+	// What left last, which the answer to a close frame confirms.
+	lastParcel   int64
+	lastPosition mark
 }
 
 // closeWait is how long the peer may take to answer a close frame.
@@ -339,6 +342,7 @@ func (k *socket) askToConfirm(l *load) {
 		return
 	}
 	c := &k.confirm
+	c.lastParcel, c.lastPosition = l.parcel, l.position
 	if c.no != 0 {
 		c.more = c.more || l.messages > 0
 		return
@@ -372,6 +376,16 @@ func (k *socket) ponged(payload []byte) {
 	unlock()
 	if more {
 		k.kick()
+	}
+}
+
+// closeAnswered takes the peer's close frame: with the code of ours it is the answer to that, and shows like a pong what arrived before (DEL-13).
+func (k *socket) closeAnswered(code ws.StatusCode) {
+	s, unlock := k.lock()
+	defer unlock()
+	if k.closed && code == k.closing && s != nil && s.sock == k && s.confirmsByPing() {
+		s.out.confirm(sentBy(bySocket, k.confirm.lastParcel))
+		s.confirmStream(k.confirm.lastPosition)
 	}
 }
 

@@ -348,6 +348,7 @@ func (in *wsReader) peerClosed(payload []byte) error {
 	case ws.CheckCloseFrameData(code, string(reason)) != nil:
 		return closeError{ws.StatusProtocolError}
 	}
+	in.k.closeAnswered(code)
 	in.k.setClosing(code)
 	return errClosed
 }
