@@ -139,7 +139,8 @@ func TestB9TransfersInALoop(t *testing.T) {
 			s, has := withDana(t), "dana"
 			loop := func() (done int) {
 				for i := range 50 {
-					to, action := next[has], chat.Action(nil)
+					to := next[has]
+					var action chat.Action
 					switch {
 					case hand != nil:
 						action = hand(to)

@@ -42,7 +42,7 @@ func throughBrokenNetwork(t *testing.T, transport string, ack bool) {
 	t.Cleanup(bad.Close)
 
 	var mu sync.Mutex
-	var got []int64 // indices in the order of arrival
+	var got []int64                                   // indices in the order of arrival
 	complete, done := context.WithCancel(t.Context()) // the last message may come twice
 	defer done()
 	web := &http.Transport{}
