@@ -103,11 +103,11 @@ func (n node) write(b *strings.Builder, indent string) {
 	inner := indent + "  "
 	b.WriteString(open)
 	for i, p := range pairs {
-		b.WriteString(comma(i) + "\n" + inner + quote(p.key) + ": ")
+		b.WriteString(before(i, ",") + "\n" + inner + quote(p.key) + ": ")
 		p.write(b, inner)
 	}
 	for i, item := range items {
-		b.WriteString(comma(i) + "\n" + inner)
+		b.WriteString(before(i, ",") + "\n" + inner)
 		item.write(b, inner)
 	}
 	b.WriteString("\n" + indent + end)
@@ -120,28 +120,27 @@ func (n node) compact() string {
 	case yaml.MapSlice:
 		b.WriteByte('{')
 		for i, p := range n.pairs() {
-			b.WriteString(strings.Replace(comma(i), ",", ", ", 1) + quote(p.key) + ": " + p.compact())
+			b.WriteString(before(i, ", ") + quote(p.key) + ": " + p.compact())
 		}
 		b.WriteByte('}')
 	case []any:
 		b.WriteByte('[')
 		for i, item := range n.list() {
-			b.WriteString(strings.Replace(comma(i), ",", ", ", 1) + item.compact())
+			b.WriteString(before(i, ", ") + item.compact())
 		}
 		b.WriteByte(']')
-	case string:
-		return quote(v)
 	default:
 		return quote(v)
 	}
 	return b.String()
 }
 
-func comma(i int) string {
+// before is what separates the i-th of several from the one before it.
+func before(i int, separator string) string {
 	if i == 0 {
 		return ""
 	}
-	return ","
+	return separator
 }
 
 // quote writes a plain value as JSON, without escaping what is only special in HTML: the template does that.

@@ -1,10 +1,6 @@
 package apidocs
 
-import (
-	"strings"
-
-	"github.com/goccy/go-yaml"
-)
+import "strings"
 
 // paragraph is running text with code in it.
 type paragraph []piece
@@ -28,6 +24,3 @@ func prose(text string) []paragraph {
 
 // slug makes an address of a name.
 func slug(name string) string { return strings.ReplaceAll(strings.ToLower(name), " ", "-") }
-
-// yamlRef is a node's value that refers to what is at ref.
-func yamlRef(ref string) any { return yaml.MapSlice{{Key: "$ref", Value: ref}} }

@@ -54,9 +54,11 @@ func (d *document) follow(n node) (target node, name string) {
 	if file != "" && d.other != nil {
 		in = d.other
 	}
-	keys := strings.Split(path, "/")
-	return in.at(keys...), keys[len(keys)-1]
+	return in.at(strings.Split(path, "/")...), nameIn(ref)
 }
+
+// nameIn is the name of what a reference refers to.
+func nameIn(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
 
 func link(name string) piece { return piece{Text: name, Link: schemasPath + "#" + name} }
 
@@ -94,9 +96,7 @@ func (d *document) typeOf(schema node) []piece {
 		return all
 	case t == "array":
 		return append([]piece{{Text: "list of "}}, d.typeOf(s.at("items"))...)
-	case t == "object" && s.at("additionalProperties").has("type"):
-		return append([]piece{{Text: "object, its values: "}}, d.typeOf(s.at("additionalProperties"))...)
-	case t == "object" && s.at("additionalProperties").has("$ref"):
+	case t == "object" && (s.at("additionalProperties").has("type") || s.at("additionalProperties").has("$ref")):
 		return append([]piece{{Text: "object, its values: "}}, d.typeOf(s.at("additionalProperties"))...)
 	case t == "":
 		return []piece{{Text: "anything"}}
@@ -133,7 +133,7 @@ func (d *document) shapeOf(schema node) shape {
 	}
 	names := map[string][]string{}
 	for _, m := range s.at("discriminator", "mapping").pairs() {
-		_, target := d.follow(node{yamlRef(m.text())})
+		target := nameIn(m.text())
 		names[target] = append(names[target], m.key)
 	}
 	for _, c := range slices.Concat(s.at("oneOf").list(), s.at("anyOf").list()) {
