@@ -92,7 +92,7 @@ func permitted(next handler, oneOf ...directory.Feature) handler {
 
 // chatters lets those in who may take part in chats.
 func chatters(next handler) handler {
-	return permitted(next, directory.MultimediaChat, directory.Multimedia)
+	return permitted(next, directory.ForChats()...)
 }
 
 // needs refuses a user who has none of the features.

@@ -6,8 +6,8 @@ import "slices"
 type Feature string
 
 const (
-	Multimedia     Feature = "api-multimedia"      // chats and readiness, like MultimediaChat
-	MultimediaChat Feature = "api-multimedia-chat" // either of the two is enough
+	Multimedia     Feature = "api-multimedia"      // chats and readiness
+	MultimediaChat Feature = "api-multimedia-chat" // the same
 	Voice          Feature = "api-voice"           // contact-centre sessions; they are older than chat, and keep the name
 	AgentControl   Feature = "api-supervisor-agent-control"
 	Monitoring     Feature = "api-supervisor-monitoring"
@@ -21,8 +21,11 @@ func Features() []Feature {
 // May says whether the user has one of the features: by her own list, or, without one, by her roles.
 func (u *User) May(oneOf ...Feature) bool { return slices.ContainsFunc(oneOf, u.has) }
 
+// ForChats returns the features of which one is enough to take part in chats. Who lacks them is best given the first.
+func ForChats() []Feature { return []Feature{MultimediaChat, Multimedia} }
+
 // MayChat says whether the user may take part in chats.
-func (u *User) MayChat() bool { return u.May(Multimedia, MultimediaChat) }
+func (u *User) MayChat() bool { return u.May(ForChats()...) }
 
 func (u *User) has(f Feature) bool {
 	if u.Features != nil {
