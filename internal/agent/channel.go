@@ -127,7 +127,7 @@ func (s State) LogOut(now time.Time) (State, []Channel) {
 func (s State) Operate(medium, operation string, defs []Definition, now time.Time) (State, []Channel, error) {
 	change, ok := operationNamed(operation, defs)
 	if !ok {
-		return s, nil, fmt.Errorf("%w %q; there are: %s", ErrUnknownOperation, operation, operationNames(defs))
+		return s, nil, fmt.Errorf("%w %q; there are: %s", ErrUnknownOperation, operation, strings.Join(OperationNames(defs), ", "))
 	}
 	next := s
 	next.Channels = slices.Clone(s.Channels)
@@ -177,12 +177,13 @@ func operationNamed(name string, defs []Definition) (func(Channel) Channel, bool
 	return nil, false
 }
 
-func operationNames(defs []Definition) string {
+// OperationNames lists what [State.Operate] takes: the operations that always exist, then the configured ones.
+func OperationNames(defs []Definition) []string {
 	names := []string{OpReady, OpNotReady, OpAfterCallWork, OpDoNotDisturbOn, OpDoNotDisturbOff}
 	for _, d := range defs {
 		names = append(names, d.Operation)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // readied starts a new wait for work when s, unlike before, is ready: she counts as idle from now, and chats that she declined may come again.

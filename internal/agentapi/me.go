@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
@@ -134,7 +133,7 @@ func (a *API) startSession(c *call, q request) (answer, error) {
 	if len(served) == 0 {
 		return nil, refuse(chat.ErrState, "none of these media is served here: log in to chat")
 	}
-	if err := c.needs(directory.MultimediaChat, directory.Multimedia); err != nil { // nobody must be offered what she cannot take
+	if err := c.needs(directory.ForChats()...); err != nil { // nobody must be offered what she cannot take
 		return nil, err
 	}
 	_, err = a.Desk.LogIn(c.r.Context(), c.user.ID, served, q.once)
@@ -164,13 +163,9 @@ func (a *API) endSession(c *call, q request) (answer, error) {
 // isState refuses what is neither a readiness operation nor among others, the further operations of the same address. That there is no such operation
 // comes before whether anybody is logged in (agent-api 4.0).
 func (a *API) isState(operation string, others ...string) error {
-	_, _, err := agent.State{}.Operate("", operation, a.Directory.AgentStates, time.Time{})
-	if !errors.Is(err, agent.ErrUnknownOperation) || slices.Contains(others, operation) {
+	names := append(slices.Clip(others), agent.OperationNames(a.Directory.AgentStates)...)
+	if slices.Contains(names, operation) {
 		return nil
-	}
-	names := append(slices.Clip(others), agent.OpReady, agent.OpNotReady, agent.OpAfterCallWork, agent.OpDoNotDisturbOn, agent.OpDoNotDisturbOff)
-	for _, d := range a.Directory.AgentStates {
-		names = append(names, d.Operation)
 	}
 	return refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(operation), strings.Join(names, ", "))
 }

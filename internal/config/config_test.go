@@ -337,7 +337,8 @@ func TestMistakesInTheDirectory(t *testing.T) {
 		"service, odd field":  {dana + "}]\nqueues: [{name: a}]\nservices: [{name: s, required-fields: [age]}]", `there is no "age"; there are: firstName, lastName, subject, emailAddress`},
 		"service, odd origin": {dana + "}]\nqueues: [{name: a}]\nservices: [{name: s, allowed-origins: [www.example.com]}]", "is not an origin"},
 		"service, no time":    {dana + "}]\nqueues: [{name: a}]\nservices: [{name: s, client-timeout-rest: 0s}]", "services: s: client-timeout-rest: 0s is not between"},
-		"state Ready":         {dana + "}]\nagent-states: [{operation: Ready}]", "agent-states: \"Ready\" is an operation of every agent"},
+		"state Ready":         {dana + "}]\nagent-states: [{operation: Ready}]", "agent-states: \"Ready\" is an operation of agents"},
+		"state Coach":         {dana + "}]\nagent-states: [{operation: Coach}]", "agent-states: \"Coach\" is an operation of agents"},
 		"state twice":         {dana + "}]\nagent-states: [{operation: Lunch}, {operation: Lunch}]", "is there twice"},
 		"disposition twice":   {dana + "}]\ndispositions: [{name: ok}, {name: ok}]", "is there twice"},
 	} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/auth"
+	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/directory"
 )
 
@@ -31,9 +32,10 @@ const (
 
 var roles = map[string]directory.Role{"agent": directory.AgentRole, "supervisor": directory.SupervisorRole, "administrator": directory.AdminRole}
 
-// reserved are operations that every agent has, so no state can have their names (agent-api 6.3).
-var reserved = []string{
-	"Ready", "NotReady", "AfterCallWork", "Offline", "DoNotDisturbOn", "DoNotDisturbOff", "StartContactCenterSession", "EndContactCenterSession",
+// reserved are the operations at the addresses where agents take states, so that no state can have their names (agent-api 6.2, 6.3, 6.8).
+func reserved() []string {
+	return append(agent.OperationNames(nil), agent.OpOffline, "StartContactCenterSession", "EndContactCenterSession",
+		string(chat.Monitor), string(chat.Coach), string(chat.BargeIn), "CancelSupervisorMonitoring")
 }
 
 // Directory builds who and what there is. In the demo, the password of users without a hash is DemoPassword. The error is a *Error.
@@ -241,8 +243,8 @@ func (c *Config) addStates(d *directory.Directory) error {
 		if err := checkName("agent-states", from.Operation, names); err != nil {
 			return err
 		}
-		if slices.Contains(reserved, from.Operation) {
-			return fmt.Errorf("agent-states: %q is an operation of every agent: choose another name", from.Operation)
+		if slices.Contains(reserved(), from.Operation) {
+			return fmt.Errorf("agent-states: %q is an operation of agents or their supervisors: choose another name", from.Operation)
 		}
 		names = append(names, from.Operation)
 		a := agent.Definition{ID: strings.ToUpper(directory.ResourceID("agent-state", from.Operation)), Operation: from.Operation, DisplayName: from.DisplayName, State: "NotReady", Reason: from.Reason}
