@@ -28,7 +28,8 @@ func (d *Desk) Operate(ctx context.Context, userID, chatID string, a chat.Action
 	return receipt, err
 }
 
-// refers says whether the operation returns a referenceId: all but pure messages, typing, focus and changes of mode (agent-api 1.6).
+// refers says whether the operation returns a referenceId: all but pure messages, typing, focus, reports of used templates and changes of mode (agent-api
+// 1.6).
 func refers(a chat.Action) bool {
 	switch a.(type) {
 	case chat.SendMessage, chat.SendToAgents, chat.SendURL, chat.SendCustomNotice, chat.SendCustomNoticeToAgents,

@@ -84,11 +84,11 @@ func (d *Desk) offer(ctx context.Context) error {
 	}
 	offers := routing.Match(waiting, candidates, routing.Policy{LeastLoaded: d.Settings.LeastLoadedFirst}, now())
 
-	// One agent's offers change one row, so they go one after the other; different agents' share a group commit.
 	queues := make(map[string]string, len(work))
 	for _, w := range work {
 		queues[w.ChatID] = w.Queue
 	}
+	// One agent's offers change one row, so they go one after the other; different agents' share a group commit.
 	byAgent := map[string][]string{}
 	for _, o := range offers {
 		byAgent[o.UserID] = append(byAgent[o.UserID], o.ChatID)

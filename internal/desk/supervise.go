@@ -108,10 +108,11 @@ func (d *Desk) Intrude(ctx context.Context, supervisorID, chatID string, a chat.
 	return receipt, err
 }
 
-// attends is the condition on which a supervisor gets a chat: she is logged in to chat. Do-not-disturb is about what others want of her.
-func (d *Desk) attends(supervisorID string) func(agent.State) error {
+// attends is the condition on which a user gets a chat that she takes herself, to watch or to finish it: she is logged in to chat. Do-not-disturb is about
+// what others want of her.
+func (d *Desk) attends(userID string) func(agent.State) error {
 	return func(s agent.State) error {
-		if s.UserID == supervisorID && (!s.LoggedInTo(agent.Chat) || s.Leaving) {
+		if s.UserID == userID && (!s.LoggedInTo(agent.Chat) || s.Leaving) {
 			return chat.Refuse(chat.ErrState, "you are not logged in to chat; StartContactCenterSession comes first")
 		}
 		return nil

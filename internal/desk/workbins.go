@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/directory"
 	"github.com/halley-chat/halley/internal/store"
@@ -88,15 +87,7 @@ func (d *Desk) PutAside(ctx context.Context, userID, chatID string, a chat.AddCh
 
 // Pull takes a chat out of one of her workbins, for her to wrap up. chat.ErrNotFound if it is not in there: somebody else may have been faster.
 func (d *Desk) Pull(ctx context.Context, userID, chatID string, a chat.PullChat, once *Once) (Receipt, error) {
-	return d.moveAside(ctx, userID, a.Workbin, order{
-		chatID: chatID, action: a, once: once,
-		admit: func(s agent.State) error {
-			if !s.LoggedInTo(agent.Chat) || s.Leaving {
-				return chat.Refuse(chat.ErrState, "you are not logged in to chat: StartContactCenterSession comes first")
-			}
-			return nil
-		},
-	})
+	return d.moveAside(ctx, userID, a.Workbin, order{chatID: chatID, action: a, once: once, admit: d.attends(userID)})
 }
 
 func (d *Desk) moveAside(ctx context.Context, userID, workbin string, o order) (Receipt, error) {
