@@ -58,14 +58,6 @@ func (d *draft) askQueue(from, queue string, role Role, until time.Time) error {
 	return nil
 }
 
-// oneTarget refuses a user and a queue at once.
-func oneTarget(userID, queue string) error {
-	if userID != "" && queue != "" {
-		return Refuse(ErrInvalid, "give a user or a queue as the target, not both")
-	}
-	return nil
-}
-
 // endAsk ends the wish for a colleague, if there is one, and takes it back from whoever has not answered yet.
 func (d *draft) endAsk(cause Cause) {
 	if d.Asking == nil {
@@ -84,12 +76,4 @@ func (d *draft) askTimeout(a AskTimeout) {
 	if d.Asking != nil && d.Asking.Seq == a.Seq {
 		d.endAsk(CauseTimedOut)
 	}
-}
-
-// handedOn refuses to hand a chat on once more that goes round and round while nobody speaks to its customer (faults B9).
-func (d *draft) handedOn() error {
-	if d.Handovers >= MaxHandovers {
-		return Refuse(ErrState, "the chat has been handed on %d times since an agent wrote to the customer: write to her first", d.Handovers)
-	}
-	return nil
 }

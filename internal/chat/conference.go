@@ -91,6 +91,14 @@ func (d *draft) transfer(userID string, a Transfer) error {
 	return nil
 }
 
+// handedOn refuses to hand a chat on once more that goes round and round while nobody speaks to its customer (faults B9).
+func (d *draft) handedOn() error {
+	if d.Handovers >= MaxHandovers {
+		return Refuse(ErrState, "the chat has been handed on %d times since an agent wrote to the customer: write to her first", d.Handovers)
+	}
+	return nil
+}
+
 // leave takes an agent out. The last one whom the customer sees closes the chat for her, and keeps it to wrap up, unless it waits for another agent
 // (agent-api 4.6).
 func (d *draft) leave(userID string, f Farewell) error {

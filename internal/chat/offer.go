@@ -48,6 +48,14 @@ func (d *draft) target(from, to string) error {
 	return nil
 }
 
+// oneTarget refuses a user and a queue at once.
+func oneTarget(userID, queue string) error {
+	if userID != "" && queue != "" {
+		return Refuse(ErrInvalid, "give a user or a queue as the target, not both")
+	}
+	return nil
+}
+
 // deadline is a time as the log keeps it.
 func deadline(t time.Time) time.Time {
 	if t.IsZero() {
