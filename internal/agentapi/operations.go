@@ -1,6 +1,7 @@
 package agentapi
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -95,6 +96,11 @@ func findOperation(name string) (operation, error) {
 		names = append(names, o.name)
 	}
 	return operation{}, refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(name), strings.Join(names, ", "))
+}
+
+// namesOf lists what there is to choose from, for refusals.
+func namesOf[V any](choices map[string]V) string {
+	return strings.Join(slices.Sorted(maps.Keys(choices)), ", ")
 }
 
 // plain is the decoder of an operation without parameters.

@@ -63,10 +63,10 @@ var contactServerRequests = map[string]bool{"RequestGetRootCategories": false, "
 
 // contactServer answers POST /platform/contactserver/{request}. It only reads, so an Idempotency-Key plays no part.
 func (a *API) contactServer(c *call) (answer, error) {
-	approved, known := contactServerRequests[c.r.PathValue("request")]
+	name := c.r.PathValue("request")
+	approved, known := contactServerRequests[name]
 	if !known {
-		return nil, refuse(chat.ErrNotAllowed, "the request %s is not offered by this server; there are: GetApprovedRootCategories, RequestGetRootCategories",
-			quote(c.r.PathValue("request")))
+		return nil, refuse(chat.ErrNotAllowed, "the request %s is not offered by this server; there are: %s", quote(name), namesOf(contactServerRequests))
 	}
 	p, err := c.parameters()
 	if err != nil {

@@ -57,7 +57,7 @@ func (a *API) operateWorkbin(c *call) (answer, error) {
 	}
 	operate := workbinOperations[q.operation]
 	if operate == nil {
-		return nil, refuse(chat.ErrInvalid, "operationName %s is not one of AddChat, AddInteraction, PullChat", quote(q.operation))
+		return nil, refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(q.operation), namesOf(workbinOperations))
 	}
 	bin, err := c.workbin()
 	if err != nil {

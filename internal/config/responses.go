@@ -92,10 +92,7 @@ func (from ResponseGroup) group(zone *time.Location) (g *directory.ResponseGroup
 func (from ResponseTemplate) template(g *directory.ResponseGroup, zone *time.Location) (t *directory.ResponseTemplate, err error) {
 	t = &directory.ResponseTemplate{
 		ID: directory.ResourceID("response-template", g.Name+"\x00"+from.Name), Group: g.ID, Name: from.Name, Subject: from.Subject, Body: from.Body,
-		Description: from.Description, Language: from.Language, Approved: or(from.Approved, true),
-	}
-	if t.Language == "" {
-		t.Language = g.Language
+		Description: from.Description, Language: cmp.Or(from.Language, g.Language), Approved: or(from.Approved, true),
 	}
 	if t.Body == "" {
 		return nil, errors.New("body is missing: write the text there")
