@@ -21,7 +21,7 @@ func Features() []Feature {
 // May says whether the user has one of the features: by her own list, or, without one, by her roles.
 func (u *User) May(oneOf ...Feature) bool { return slices.ContainsFunc(oneOf, u.has) }
 
-// ForChats returns the features of which one is enough to take part in chats. Who lacks them is best given the first.
+// ForChats returns the features of which one is enough to take part in chats.
 func ForChats() []Feature { return []Feature{MultimediaChat, Multimedia} }
 
 // MayChat says whether the user may take part in chats.
