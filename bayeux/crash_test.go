@@ -231,7 +231,7 @@ func TestReplayAfterRestart(t *testing.T) {
 			"crash, open":         {(*lasting).kill, true, `{"replay":true}`, false},
 			"crash, open, ack":    {(*lasting).kill, true, `{"replay":true,"ack":true}`, true},
 			"stop":                {(*lasting).stop, false, `{"replay":true}`, true},
-			"stop, open":          {(*lasting).stop, true, `{"replay":true}`, transport == LongPolling}, // the connect will tell
+			"stop, open":          {(*lasting).stop, true, `{"replay":true}`, true}, // the connect will tell, or the answer to the close frame has
 			"stop, open, and ack": {(*lasting).stop, true, `{"replay":true,"ack":true}`, true},
 		} {
 			t.Run(fmt.Sprint(transport, " ", name), func(t *testing.T) {
