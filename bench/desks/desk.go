@@ -79,7 +79,7 @@ func (d *desk) told(m bayeuxclient.Message) {
 		Chat             struct{ ID, State string }
 	}
 	if err := json.Unmarshal(m.Data, &n); err != nil || n.NotificationType != "StatusChange" {
-		return // an own client's message is JSON
+		return // it does not tell who has a chat
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -13,9 +13,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
+	"github.com/halley-chat/halley/bench/median"
 	"github.com/halley-chat/halley/bench/past"
 	"github.com/halley-chat/halley/internal/process"
 )
@@ -111,7 +111,7 @@ func report(c centre, all []round, much int) {
 	for i := range all[0].Little {
 		little := line(littlePast, all, func(r round) part { return r.Little[i] })
 		full := line(much, all, func(r round) part { return r.Much[i] })
-		ratio := median(all, func(r round) float64 { return float64(r.Much[i].CPU) / float64(r.Little[i].CPU) })
+		ratio := median.Of(all, func(r round) float64 { return float64(r.Much[i].CPU) / float64(r.Little[i].CPU) })
 		fmt.Printf("  ratio of the server's time %23.2f\n", ratio)
 		grew = grew || ratio > 1+tolerated
 		if little.Name == opening {
@@ -125,9 +125,9 @@ func report(c centre, all []round, much int) {
 func line(stored int, all []round, of func(round) part) part {
 	m := of(all[0])
 	in := func(f func(part) time.Duration) time.Duration {
-		return time.Duration(median(all, func(r round) float64 { return float64(f(of(r))) }))
+		return median.Of(all, func(r round) time.Duration { return f(of(r)) })
 	}
-	m.Rate = median(all, func(r round) float64 { return of(r).Rate })
+	m.Rate = median.Of(all, func(r round) float64 { return of(r).Rate })
 	m.P50, m.P99 = in(func(p part) time.Duration { return p.P50 }), in(func(p part) time.Duration { return p.P99 })
 	m.Worst, m.CPU = in(func(p part) time.Duration { return p.Worst }), in(func(p part) time.Duration { return p.CPU })
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -140,13 +140,4 @@ func verdict(reached bool) string {
 		return "reached"
 	}
 	return "MISSED"
-}
-
-func median(of []round, f func(round) float64) float64 {
-	values := make([]float64, 0, len(of))
-	for _, v := range of {
-		values = append(values, f(v))
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }

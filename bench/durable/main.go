@@ -13,16 +13,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/halley-chat/halley/bench/bare"
+	"github.com/halley-chat/halley/bench/median"
 	"github.com/halley-chat/halley/internal/load"
 	"github.com/halley-chat/halley/internal/process"
 )
@@ -101,7 +100,7 @@ func report(all []round) {
 	fmt.Printf("medians of %d rounds; %d agents, half over websocket, half of each with ack; every text on disk before its answer\n\n", len(all), all[0].Most.Load.Agents)
 	part := func(name string, of func(round) *load.Report) {
 		figure := func(f func(*load.Report) float64) float64 {
-			return median(all, func(r round) float64 { return f(of(r)) })
+			return median.Of(all, func(r round) float64 { return f(of(r)) })
 		}
 		step := func(name string, f func(load.Step) float64) float64 {
 			return figure(func(r *load.Report) float64 { return f(r.Step(name)) })
@@ -112,7 +111,7 @@ func report(all []round) {
 			step("notify", p999), figure(func(r *load.Report) float64 { return r.Costs.Cores }),
 			figure(func(r *load.Report) float64 { return r.Costs.OwnCPU / r.Seconds }), figure(func(r *load.Report) float64 { return float64(r.Costs.Peak >> 20) }))
 	}
-	fmt.Printf("%-7s %7.0f commits/s\n", "bare", median(all, func(r round) float64 { return r.Bare }))
+	fmt.Printf("%-7s %7.0f commits/s\n", "bare", median.Of(all, func(r round) float64 { return r.Bare }))
 	part("most", func(r round) *load.Report { return r.Most })
 	part("steady", func(r round) *load.Report { return r.Steady })
 	part("office", func(r round) *load.Report { return r.Office })
@@ -124,14 +123,14 @@ func report(all []round) {
 		}
 		fmt.Printf("%-44s %8.2f   goal %s: %s\n", what, got, want, verdict)
 	}
-	most := median(all, func(r round) float64 { return r.Most.Rate })
+	most := median.Of(all, func(r round) float64 { return r.Most.Rate })
 	goal("most: texts per second", most, most >= goalRate, ">= 2,000")
-	share := median(all, func(r round) float64 { return r.Most.Rate / r.Bare })
+	share := median.Of(all, func(r round) float64 { return r.Most.Rate / r.Bare })
 	goal("most: share of the bare loop", share, share >= goalShare, ">= 0.5")
-	p99 := median(all, func(r round) float64 { return r.Steady.Step("notify").P99 })
+	p99 := median.Of(all, func(r round) float64 { return r.Steady.Step("notify").P99 })
 	goal("steady: send to notification, p99 ms", p99, p99 <= goalP99, "<= 50")
 	notify := func(r round) load.Step { return r.Office.Step("notify") }
-	o50, o99 := median(all, func(r round) float64 { return notify(r).P50 }), median(all, func(r round) float64 { return notify(r).P99 })
+	o50, o99 := median.Of(all, func(r round) float64 { return notify(r).P50 }), median.Of(all, func(r round) float64 { return notify(r).P99 })
 	goal("office: send to notification, p50 ms", o50, o50 <= officeP50, "<= 5")
 	goal("office: send to notification, p99 ms", o99, o99 <= officeP99, "<= 20")
 	var lost, again int64
@@ -142,13 +141,4 @@ func report(all []round) {
 		}
 	}
 	fmt.Printf("lost or out of order: %d, repeated: %d\n", lost, again)
-}
-
-func median[T any, N cmp.Ordered](of []T, f func(T) N) N {
-	values := make([]N, 0, len(of))
-	for _, v := range of {
-		values = append(values, f(v))
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }

@@ -15,9 +15,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
+	"github.com/halley-chat/halley/bench/median"
 	"github.com/halley-chat/halley/bench/past"
 	"github.com/halley-chat/halley/internal/load"
 	"github.com/halley-chat/halley/internal/process"
@@ -105,9 +105,9 @@ func report(all []round, messages int, rate float64) {
 	fmt.Printf("the mix of an office at %g texts a second; medians of %d rounds; ratios are medians of the rounds' own\n\n", rate, len(all))
 	fmt.Printf("%-28s %12s %12s %8s\n", "", "empty", fmt.Sprintf("%d", messages), "ratio")
 	line := func(what string, of func(*load.Report) float64) float64 {
-		ratio := median(all, func(r round) float64 { return of(r.Full) / max(of(r.Empty), 1e-9) })
-		fmt.Printf("%-28s %12.2f %12.2f %8.2f\n", what, median(all, func(r round) float64 { return of(r.Empty) }),
-			median(all, func(r round) float64 { return of(r.Full) }), ratio)
+		ratio := median.Of(all, func(r round) float64 { return of(r.Full) / max(of(r.Empty), 1e-9) })
+		fmt.Printf("%-28s %12.2f %12.2f %8.2f\n", what, median.Of(all, func(r round) float64 { return of(r.Empty) }),
+			median.Of(all, func(r round) float64 { return of(r.Full) }), ratio)
 		return ratio
 	}
 	p50 := line("send, p50 ms", func(r *load.Report) float64 { return r.Step("send").P50 })
@@ -122,13 +122,4 @@ func report(all []round, messages int, rate float64) {
 		verdict = "MISSED"
 	}
 	fmt.Printf("\ngoal: the same latency (p50 of send and notify, within 10 %%): %s\n", verdict)
-}
-
-func median(of []round, f func(round) float64) float64 {
-	values := make([]float64, 0, len(of))
-	for _, v := range of {
-		values = append(values, f(v))
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }

@@ -13,9 +13,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
+	"github.com/halley-chat/halley/bench/median"
 	"github.com/halley-chat/halley/internal/load"
 	"github.com/halley-chat/halley/internal/process"
 )
@@ -83,7 +83,7 @@ func judge(samples []load.Sample, seconds float64) (verdicts []string, flat bool
 	flat = true
 	hours := seconds / 2 / 3600 // between the middles of the quarters
 	check := func(what, unit string, most float64, of func(load.Sample) float64) {
-		was, is := median(early, of), median(late, of)
+		was, is := median.Of(early, of), median.Of(late, of)
 		verdict := "flat"
 		if is > was*1.1+most {
 			verdict, flat = "GROWS", false
@@ -94,13 +94,4 @@ func judge(samples []load.Sample, seconds float64) (verdicts []string, flat bool
 	check("goroutines", "", 20, func(s load.Sample) float64 { return float64(s.Goroutines) })
 	check("open files", "", 10, func(s load.Sample) float64 { return float64(s.Files) })
 	return verdicts, flat
-}
-
-func median(of []load.Sample, f func(load.Sample) float64) float64 {
-	values := make([]float64, 0, len(of))
-	for _, s := range of {
-		values = append(values, f(s))
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }
