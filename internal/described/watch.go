@@ -16,8 +16,8 @@ import (
 // comes through a [Store], what the mount answers is for the conformance suite to judge. Polls are held there, and connections taken over.
 var elsewhere = []string{"/api/v2/notifications", "/static", "/docs"}
 
-// Handler passes requests on to next and fails t, unless it is a benchmark, for every answer that is not described. t's cleanup ends its interest: a handler that must be judged to its
-// end is made before the cleanup that waits for it.
+// Handler passes requests on to next and fails t, unless it is a benchmark, for every answer that is not described. t's cleanup ends its interest: a handler
+// that must be judged to its end is made before the cleanup that waits for it.
 func Handler(t testing.TB, next http.Handler) http.Handler {
 	t.Helper()
 	if _, measured := t.(*testing.B); measured {
