@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/halley-chat/halley/internal/agent"
 	"github.com/halley-chat/halley/internal/chat"
@@ -167,5 +166,5 @@ func (a *API) isState(operation string, others ...string) error {
 	if slices.Contains(names, operation) {
 		return nil
 	}
-	return refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(operation), strings.Join(names, ", "))
+	return errNoOperation(operation, names)
 }

@@ -1,7 +1,6 @@
 package agentapi
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -95,12 +94,12 @@ func findOperation(name string) (operation, error) {
 	for _, o := range operations {
 		names = append(names, o.name)
 	}
-	return operation{}, refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(name), strings.Join(names, ", "))
+	return operation{}, errNoOperation(name, names)
 }
 
-// namesOf lists what there is to choose from, for refusals.
-func namesOf[V any](choices map[string]V) string {
-	return strings.Join(slices.Sorted(maps.Keys(choices)), ", ")
+// errNoOperation refuses an operationName that an address does not have, with those that it has (agent-api 4.0).
+func errNoOperation(name string, there []string) error {
+	return refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(name), strings.Join(there, ", "))
 }
 
 // plain is the decoder of an operation without parameters.

@@ -1,6 +1,8 @@
 package agentapi
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +68,8 @@ func (a *API) contactServer(c *call) (answer, error) {
 	name := c.r.PathValue("request")
 	approved, known := contactServerRequests[name]
 	if !known {
-		return nil, refuse(chat.ErrNotAllowed, "the request %s is not offered by this server; there are: %s", quote(name), namesOf(contactServerRequests))
+		return nil, refuse(chat.ErrNotAllowed, "the request %s is not offered by this server; there are: %s", quote(name),
+			strings.Join(slices.Sorted(maps.Keys(contactServerRequests)), ", "))
 	}
 	p, err := c.parameters()
 	if err != nil {

@@ -88,7 +88,7 @@ func (a *API) superviseChat(c *call) (answer, error) {
 		return nil, err
 	}
 	if q.operation != intrude {
-		return nil, refuse(chat.ErrInvalid, "operationName %s is not %s", quote(q.operation), intrude)
+		return nil, errNoOperation(q.operation, []string{intrude})
 	}
 	user := a.Directory.User(c.r.PathValue("id"))
 	if user == nil {

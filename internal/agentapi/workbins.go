@@ -1,6 +1,9 @@
 package agentapi
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/halley-chat/halley/internal/chat"
 	"github.com/halley-chat/halley/internal/desk"
 	"github.com/halley-chat/halley/internal/store"
@@ -57,7 +60,7 @@ func (a *API) operateWorkbin(c *call) (answer, error) {
 	}
 	operate := workbinOperations[q.operation]
 	if operate == nil {
-		return nil, refuse(chat.ErrInvalid, "operationName %s is not one of %s", quote(q.operation), namesOf(workbinOperations))
+		return nil, errNoOperation(q.operation, slices.Sorted(maps.Keys(workbinOperations)))
 	}
 	bin, err := c.workbin()
 	if err != nil {
