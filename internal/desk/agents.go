@@ -307,14 +307,15 @@ func (d *Desk) takeBack(ctx context.Context, userID string) error {
 	return nil
 }
 
-// finishLogOuts completes log-outs that a crash interrupted.
+// finishLogOuts completes log-outs that a crash interrupted, and logs out who is no longer in the directory: nobody could end the chats that she holds.
 func (d *Desk) finishLogOuts(ctx context.Context) error {
 	agents, err := d.Agents(ctx)
 	if err != nil {
 		return err
 	}
 	for id, s := range agents {
-		if s.Leaving {
+		removed := d.Directory.User(id) == nil && s.LoggedIn()
+		if s.Leaving || removed {
 			if _, err := d.LogOut(ctx, id, nil); err != nil {
 				return err
 			}

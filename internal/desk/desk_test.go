@@ -60,6 +60,12 @@ func open(t *testing.T, folder string, tune func(*desk.Settings)) *house {
 
 func openOn(t *testing.T, db store.Store, tune func(*desk.Settings)) *house {
 	t.Helper()
+	return openFor(t, db, tune, "dana", "omar", "lena")
+}
+
+// openFor starts a desk with these agents, who serve support.
+func openFor(t *testing.T, db store.Store, tune func(*desk.Settings), agents ...string) *house {
+	t.Helper()
 	queue := &directory.Queue{ID: support, Name: "support"}
 	d := directory.Directory{
 		Queues: []*directory.Queue{queue, {ID: attic, Name: "attic"}}, // nobody serves the attic
@@ -67,7 +73,7 @@ func openOn(t *testing.T, db store.Store, tune func(*desk.Settings)) *house {
 			Name: "support", Queue: queue.ID, TypingPreview: true, EndedRetention: 10 * time.Minute, ClientTimeoutREST: 45 * time.Second,
 		}},
 	}
-	for _, name := range []string{"dana", "omar", "lena"} {
+	for _, name := range agents {
 		d.Users = append(d.Users, &directory.User{
 			ID: directory.UserID(name), Name: name, Roles: []directory.Role{directory.AgentRole}, Queues: []string{queue.ID}, Capacity: 2,
 		})
@@ -75,7 +81,12 @@ func openOn(t *testing.T, db store.Store, tune func(*desk.Settings)) *house {
 	d.Users = append(d.Users,
 		&directory.User{ID: ines, Name: "ines", Roles: []directory.Role{directory.SupervisorRole}, Capacity: 2},
 		&directory.User{ID: kim, Name: "kim", Roles: []directory.Role{directory.AgentRole, directory.SupervisorRole}, Capacity: 2})
-	d.Groups = []*directory.Group{{ID: team, Name: "Team", Users: []string{dana, omar}}}
+	d.Groups = []*directory.Group{{ID: team, Name: "Team"}}
+	for _, u := range d.Users {
+		if u.ID == dana || u.ID == omar {
+			d.Groups[0].Users = append(d.Groups[0].Users, u.ID)
+		}
+	}
 	dir, err := directory.New(d)
 	if err != nil {
 		t.Fatal(err)

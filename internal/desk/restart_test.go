@@ -130,3 +130,29 @@ func TestInterruptedLogOut(t *testing.T) {
 		}
 	})
 }
+
+// Who is no longer in the directory at a start can end nothing any more: she is logged out, and her chats go on without her (agent-api 2.6).
+func TestRemovedUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		folder := t.TempDir()
+		h := open(t, folder, nil)
+		h.ready(dana)
+		cc := h.customer("Pat")
+		synctest.Wait()
+		h.do(h.Operate(t.Context(), dana, cc.ChatID, chat.Accept{}, nil))
+		h.ready(omar)
+		h.stop()
+		db, err := sqlite.Open(t.Context(), folder, sqlite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h = openFor(t, db, nil, "omar", "lena")
+		synctest.Wait()
+		if s, err := h.Agent(t.Context(), dana); err != nil || s.LoggedIn() || len(s.Holds) != 0 {
+			t.Errorf("dana: %+v, %v", s, err)
+		}
+		if got := h.sees(omar, cc); got != chat.Invited {
+			t.Errorf("omar sees %q", got)
+		}
+	})
+}
