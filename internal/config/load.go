@@ -47,7 +47,8 @@ func Load(src Sources) (Config, error) {
 	}
 	c, err := src.over(Default(), file)
 	if err == nil && c.Demo {
-		if c, err = src.over(DemoDefault(), file); !reflect.DeepEqual(c.Users, DemoDefault().Users) && reflect.DeepEqual(c.Groups, DemoDefault().Groups) {
+		c, err = src.over(DemoDefault(), file)
+		if demo := DemoDefault(); !reflect.DeepEqual(c.Users, demo.Users) && reflect.DeepEqual(c.Groups, demo.Groups) {
 			c.Groups = nil // they are of the demo's users
 		}
 	}
