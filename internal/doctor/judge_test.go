@@ -90,7 +90,7 @@ func TestSettings(t *testing.T) {
 		"everybody trusted":  {func(c *config.Config) { c.TrustedProxies = []string{"0.0.0.0/0"} }, []string{"trusted-proxies problem"}},
 		"too few files":      {func(c *config.Config) { c.MaxConnections = 1 << 40 }, []string{"files warning"}},
 		"an unknown queue":   {func(c *config.Config) { c.Users[0].Queues = []string{"nowhere"} }, []string{"settings problem"}},
-		"an unknown zone":    {func(c *config.Config) { c.Agent.TimeZone = "Nowhere/Else" }, []string{"clock.zone problem"}},
+		"an unknown zone":    {func(c *config.Config) { c.Agent.TimeZone = "Nowhere/Else" }, []string{"settings problem", "clock.zone problem"}},
 		"no folder for data": {nil, []string{"data problem", "disk problem"}},
 	} {
 		t.Run(name, func(t *testing.T) {

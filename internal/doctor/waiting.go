@@ -114,7 +114,7 @@ func (w *way) failures(ctx context.Context) {
 		_ = version.failure(ctx, same) // there is no answer
 		w.repeated(ctx, same, "whose connection broke")
 	}
-	if !w.repeats {
+	if !*w.repeats {
 		w.ok(w.check("repeats"), "a POST that fails is not sent again")
 	}
 }
@@ -128,11 +128,11 @@ func (w *way) failure(ctx context.Context, query string) asked {
 
 // repeated complains, once, if a POST has arrived more than once, or cannot be asked about.
 func (w *way) repeated(ctx context.Context, id, fate string) {
-	if w.repeats {
+	if *w.repeats {
 		return
 	}
 	n, err := w.count(ctx, id)
-	if w.repeats = err != nil || n > 1; !w.repeats {
+	if *w.repeats = err != nil || n > 1; !*w.repeats {
 		return
 	}
 	if err != nil {

@@ -43,7 +43,7 @@ type way struct {
 	product  product
 	settings probe.Settings
 	rtt      time.Duration
-	repeats  bool // a repeated POST was complained of
+	repeats  *bool // a repeated POST was complained of; shared with the ways over other clients
 }
 
 // examineWay examines what happens to requests on their way to the server at an address.
@@ -53,7 +53,7 @@ func examineWay(ctx context.Context, r *report, name, address string, roots *x50
 		r.problem(name, "write it as https://host", "%q is no address of a server", address)
 		return
 	}
-	w := &way{report: r, name: name, base: base, tls: &tls.Config{RootCAs: roots}}
+	w := &way{repeats: new(bool), report: r, name: name, base: base, tls: &tls.Config{RootCAs: roots}}
 	w.http, w.plain = newClient(w.tls, true), newClient(w.tls, false)
 	defer w.http.CloseIdleConnections()
 	defer w.plain.CloseIdleConnections()
