@@ -34,6 +34,9 @@ type connect struct {
 	cause   cause
 }
 
+// newest reports whether no other connect of the session has come since. The session's lock is held.
+func (c *connect) newest() bool { return c.cause != causeSuperseded && c.no == c.session.connects }
+
 // cause says why a held connect is held no longer.
 type cause int8
 

@@ -264,7 +264,7 @@ func (x *exchange) completeLocked() response {
 	s := x.session
 	res := response{session: s}
 	for _, a := range x.answers {
-		if c := a.connect; c != nil && c.cause != causeSuperseded { // messages go with the newer one
+		if c := a.connect; c != nil && c.newest() { // messages go with the newer one
 			res.connect = c
 		}
 	}
@@ -330,7 +330,7 @@ func (s *Session) closeBatch(c *connect, t Transport, items []item) (reply, int6
 	r := s.answerConnect(c, t)
 	p := parcel{pipe: byConnect, items: items, position: s.position(), before: s.last.position}
 	no := s.out.seal(p)
-	if s.ack {
+	if s.ack && c.newest() { // an older one brings nothing, and its client may not have what the newer one brought
 		told := no
 		if s.cur != nil {
 			told = number(p.position)

@@ -27,8 +27,18 @@ type outbox struct {
 type item struct {
 	n     uint64
 	ev    *event
-	first int64 // number of the first parcel that carried it
+	first int64 // number of the parcel that carries it; 0: none does
 	lazy  bool  // it waits for company (LZ-1), until it is taken for the first time
+	// What carried it before and was taken for lost: a client may name it all the same.
+	before []span
+}
+
+// span is a parcel that carried a message, and the newest one at the time when it was taken for lost. Who names a later one says nothing of this one.
+type span struct{ first, last int64 }
+
+// known reports whether a client has the message that says that it has the batch no, and what came before it (AK-4).
+func (it *item) known(no int64) bool {
+	return slices.ContainsFunc(it.before, func(b span) bool { return b.first <= no && no <= b.last })
 }
 
 // pipe is the way a parcel left, which decides what confirms it.
@@ -149,7 +159,10 @@ func (o *outbox) lose(match func(*parcel) bool) {
 		if !match(&p) {
 			return false
 		}
-		lost = append(lost, p.items...)
+		for _, it := range p.items {
+			it.before, it.first = append(slices.Clip(it.before), span{it.first, o.sealed}), 0
+			lost = append(lost, it)
+		}
 		return true
 	})
 	o.shrink()
@@ -159,21 +172,19 @@ func (o *outbox) lose(match func(*parcel) bool) {
 	}
 }
 
-// acknowledge forgets all messages of batches up to no (AK-4). A message that was
-// sent again belongs to the batch that carried it first: a client which names that
-// one has it.
+// acknowledge forgets all messages of batches up to no (AK-4); a number that was never given names the newest (AK-6). A batch that was taken for lost
+// before a later one left is not named by that one's number.
 func (o *outbox) acknowledge(no int64) {
-	drop := func(items []item) []item {
-		return slices.DeleteFunc(items, func(it item) bool {
-			known := it.first != 0 && it.first <= no
-			if known {
-				o.forget([]item{it})
-			}
-			return known
-		})
-	}
+	no = min(no, o.sealed)
 	o.lose(func(p *parcel) bool { return p.pipe == byConnect })
-	if o.waiting = drop(o.waiting); len(o.waiting) == 0 {
+	o.waiting = slices.DeleteFunc(o.waiting, func(it item) bool {
+		known := it.known(no)
+		if known {
+			o.forget([]item{it})
+		}
+		return known
+	})
+	if len(o.waiting) == 0 {
 		o.waiting = nil
 	}
 }
