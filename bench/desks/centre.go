@@ -84,7 +84,7 @@ func deskName(i int) string { return fmt.Sprintf("agent-%04d", i) }
 // settings are a demo's, whose users need no password hashes of their own and whose limits leave out this machine.
 func (c *centre) settings() []byte {
 	var text strings.Builder
-	room := 2*(c.chats/c.agents) + 2 // some are handed on to her before she has handed on hers
+	room := 6*(c.chats/c.agents) + 2 // many may be handed on to her before she has handed on hers
 	text.WriteString("drain: 1s\nqueues: [{name: busy}, {name: deep}]\n" +
 		"services: [{name: busy, endpoint: busy, client-timeout-rest: 24h}, {name: deep, endpoint: deep, client-timeout-rest: 24h}]\nusers:\n")
 	for i := range c.agents {
